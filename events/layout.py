@@ -1,0 +1,27 @@
+"""Where a table's objects lie in the lake: `<table>/dt=<date>/part-<key>.parquet`."""
+
+import re
+
+from events.table import PARTITION_KEY
+
+REPLACES = "playlake.replaces"
+"""Parquet metadata of a compacted file: the JSON list of the keys whose rows it holds. While one of
+those is still there, it is not to be read."""
+
+_DATA_FILE = re.compile(
+    rf"(?P<table>[a-z][a-z0-9_]*)/{PARTITION_KEY}=(?P<dt>\d{{4}}-\d\d-\d\d)/part-[0-9a-z-]+\.parquet"
+)
+
+
+def object_key(table: str, dt: str, key: str) -> str:
+    """The object of one partition's rows; `key` derives from the rows: small letters, digits."""
+    return f"{table}/{PARTITION_KEY}={dt}/part-{key}.parquet"
+
+
+def parse_key(object_key: str) -> tuple[str, str] | None:
+    """The (table, dt) whose rows the object holds, or None for an object that is no data file.
+
+    Names that begin with `_` or `.` never match: Athena does not read those either.
+    """
+    found = _DATA_FILE.fullmatch(object_key)
+    return (found["table"], found["dt"]) if found else None

@@ -1,0 +1,10 @@
+"""How large an event may be: the collector refuses what is larger, the transform rejects it."""
+
+MAX_EVENT_BYTES = 256 * 1024
+"""One event as the client sent it."""
+
+MAX_ADDED_BYTES = 16 * 1024
+"""What the collector may add to an event: ids, times, two header values."""
+
+MAX_NESTING = 32
+"""Objects and arrays within each other."""

@@ -1,0 +1,79 @@
+"""The store on a local filesystem."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from events.errors import StoreUnavailable
+
+# Half-written objects wait here, outside every table's folder: DuckDB, unlike Athena, reads what a
+# glob finds, and a torn file under it breaks every query.
+_WRITING = ".writing"
+
+
+class FileStore:
+    """Objects as files under `root`: written aside, synced, then renamed into place."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put(self, key: str, data: bytes) -> None:
+        """See `transform.store.Store.put`. Durable: the file and its folder are fsynced."""
+        path = self.root / key
+        try:
+            _make_folder(path.parent)
+            aside = self._write_aside(data)
+            aside.replace(path)
+            _sync_folder(path.parent)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot write {path}: {error.strerror}") from error
+
+    def get(self, key: str) -> bytes:
+        """See `transform.store.Store.get`."""
+        try:
+            return (self.root / key).read_bytes()
+        except FileNotFoundError:
+            raise KeyError(key) from None
+        except OSError as error:
+            raise StoreUnavailable(f"cannot read {self.root / key}: {error.strerror}") from error
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """See `transform.store.Store.keys`."""
+        # The folder part narrows the walk; the rest of the prefix is matched on each key.
+        folder = self.root / prefix.rpartition("/")[0]
+        found = (path.relative_to(self.root) for path in folder.rglob("*") if path.is_file())
+        keys = (path.as_posix() for path in found if path.parts[0] != _WRITING)
+        yield from sorted(key for key in keys if key.startswith(prefix))
+
+    def delete(self, key: str) -> None:
+        """See `transform.store.Store.delete`."""
+        with suppress(FileNotFoundError):
+            (self.root / key).unlink()
+
+    def _write_aside(self, data: bytes) -> Path:
+        folder = self.root / _WRITING
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = folder / secrets.token_hex(8)
+        with aside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        return aside
+
+
+def _make_folder(folder: Path) -> None:
+    """Create `folder`, syncing each parent that got a new entry, so that the path survives too."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,195 @@
+"""Events of one type → their enriched table, and the rejects that break the type's rules.
+
+Columns, not rows: each step is one vectorised pass over the batch.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from events.arrow import ARROW_TYPES, schema
+from events.declaration import COLUMN_TYPES, EventType, FieldType
+from events.fields import COLLECTED, DEVICE_COLUMNS
+from events.registry import table_of
+from events.table import PARTITION_KEY
+from events.validation import Misfit
+from transform.decode import TypedEvents
+from transform.devices import Device, parse_device
+from transform.formula import evaluate
+from transform.rejects import Reject, identity
+from transform.times import AHEAD_MS, DAY_MS, days, impossible, to_ms
+
+Columns = dict[str, Any]  # by name, pa.Array of one length
+
+
+@dataclass(frozen=True, slots=True)
+class Enriched:
+    """`table` has the table's columns and `dt`, sorted by dt and then as the table is."""
+
+    table: pa.Table
+    rejects: list[Reject]
+
+
+def enrich(typed: TypedEvents, max_late_days: int | None) -> Enriched:
+    """Enrich the events of one type: times, derived columns, device, `dt`; rules decide.
+
+    `max_late_days` bounds how long before it was received an event may have been logged; None
+    believes every time in the past.
+    """
+    columns = _field_columns(typed)
+    _settle_times(columns, typed)
+    columns["event_id"] = _identities(columns["event_id"], typed.lines)
+    formulas = {derived.name: derived.formula for derived in typed.event_type.derived}
+    broken = {f"rule {number}": rule.broken for number, rule in enumerate(typed.event_type.rules)}
+    computed = evaluate(columns, formulas | broken)
+    columns |= {name: computed[name] for name in formulas}
+    verdicts = [
+        *_clock_verdicts(columns, typed.event_type, max_late_days),
+        *_presence_verdicts(columns, typed.event_type),
+        *_rule_verdicts(typed.event_type, [computed[name] for name in broken]),
+    ]
+    rejected = _first_broken(verdicts)
+    table = _table(columns, typed)
+    if rejected:
+        table = table.filter(_all_but(rejected, len(table)))
+    return Enriched(_sorted(distinct(table), typed.event_type), _rejects(typed, columns, rejected))
+
+
+def _field_columns(typed: TypedEvents) -> Columns:
+    columns = {}
+    for field in (*typed.event_type.fields, *COLLECTED):
+        values = list(map(attrgetter(field.name), typed.events))
+        time = field.type is FieldType.TIME
+        arrow_type = pa.float64() if time else ARROW_TYPES[COLUMN_TYPES[field.type]]
+        column = pa.array(values, arrow_type)
+        columns[field.name] = to_ms(column) if time else column
+    return columns
+
+
+def _settle_times(columns: Columns, typed: TypedEvents) -> None:
+    """`received_at` is the collector's word, else the stream's; a time that is absent is that."""
+    arrivals = pa.array(typed.arrivals, pa.int64())
+    received = columns["received_at"]
+    believed = pc.if_else(pc.fill_null(impossible(received), True), arrivals, received)
+    columns["received_at"] = believed
+    time = pc.coalesce(columns["logged_at"], believed)
+    suspect = pc.greater(pc.subtract(time, believed), AHEAD_MS)
+    columns["clock_suspect"] = suspect
+    columns[PARTITION_KEY] = days(pc.if_else(suspect, believed, time))
+
+
+def _identities(ids: pa.Array, lines: Sequence[bytes]) -> pa.Array:
+    if not ids.null_count:
+        return ids
+    own = ids.to_pylist()
+    return pa.array(
+        [identity(line) if each is None else each for each, line in zip(own, lines, strict=True)],
+        pa.string(),
+    )
+
+
+_IMPOSSIBLE = "{} is no time since 2000-01-01 and before the year 10000; send epoch milliseconds."
+_TOO_LATE = "logged_at is more than {} days before the event was received, the bound that is set."
+
+
+def _clock_verdicts(
+    columns: Columns, event_type: EventType, max_late_days: int | None
+) -> Iterator[tuple[Misfit, pa.Array]]:
+    for field in event_type.fields:
+        if field.type is FieldType.TIME:
+            misfit = Misfit("impossible_clock", field.name, _IMPOSSIBLE.format(field.name))
+            yield misfit, impossible(columns[field.name])
+    if max_late_days is not None:
+        late = pc.subtract(columns["received_at"], columns["logged_at"])
+        misfit = Misfit("too_late", "logged_at", _TOO_LATE.format(max_late_days))
+        yield misfit, pc.greater(late, max_late_days * DAY_MS)
+
+
+def _presence_verdicts(
+    columns: Columns, event_type: EventType
+) -> Iterator[tuple[Misfit, pa.Array]]:
+    if event_type.one_of:
+        names = " or ".join(event_type.one_of)
+        misfit = Misfit("missing_field", event_type.one_of[0], f"{names} is required; send one.")
+        present = (columns[name].cast(pa.string()) for name in event_type.one_of)
+        yield misfit, pc.is_null(pc.coalesce(*present))
+
+
+def _rule_verdicts(
+    event_type: EventType, masks: Sequence[pa.Array]
+) -> Iterator[tuple[Misfit, pa.Array]]:
+    for rule, mask in zip(event_type.rules, masks, strict=True):
+        yield Misfit(rule.code, None, rule.sentence), mask
+
+
+def _first_broken(verdicts: Sequence[tuple[Misfit, pa.Array]]) -> dict[int, Misfit]:
+    """By row, the first verdict against it, in the order of rows."""
+    broken: dict[int, Misfit] = {}
+    for misfit, mask in reversed(verdicts):
+        if pc.any(mask).as_py():
+            broken |= dict.fromkeys(pc.indices_nonzero(mask).to_pylist(), misfit)
+    return dict(sorted(broken.items()))
+
+
+def _all_but(rejected: dict[int, Misfit], rows: int) -> pa.Array:
+    return pa.array([row not in rejected for row in range(rows)])
+
+
+def _rejects(typed: TypedEvents, columns: Columns, rejected: dict[int, Misfit]) -> list[Reject]:
+    return [
+        Reject(
+            misfit,
+            typed.lines[row],
+            columns["received_at"][row].as_py(),
+            typed.event_type.name,
+            columns["event_id"][row].as_py(),
+        )
+        for row, misfit in rejected.items()
+    ]
+
+
+def _table(columns: Columns, typed: TypedEvents) -> pa.Table:
+    columns |= _device_columns(columns["user_agent"])
+    rows = len(typed.events)
+    columns["properties"] = _sparse(typed.properties, rows)
+    columns["event_name"] = _sparse(typed.names, rows)
+    table_schema = schema(table_of(typed.event_type))
+    typed_columns = [columns[field.name].cast(field.type) for field in table_schema]
+    return pa.table([*typed_columns, columns[PARTITION_KEY]], [*table_schema.names, PARTITION_KEY])
+
+
+def _sparse(values: dict[int, str], rows: int) -> pa.Array:
+    if not values:
+        return pa.nulls(rows, pa.string())
+    return pa.array([values.get(row) for row in range(rows)], pa.string())
+
+
+def _device_columns(agents: pa.Array) -> Columns:
+    """Each distinct agent is parsed once a batch, and once in all while the cache remembers it."""
+    encoded = pc.fill_null(agents, "").dictionary_encode()
+    devices: list[Device] = [parse_device(agent) for agent in encoded.dictionary.to_pylist()]
+    return {
+        column.name: pa.array(
+            list(map(attrgetter(column.name), devices)), ARROW_TYPES[column.type]
+        ).take(encoded.indices)
+        for column in DEVICE_COLUMNS
+    }
+
+
+def distinct(table: pa.Table) -> pa.Table:
+    """The table without the later of two rows of one event_id."""
+    ids = table["event_id"]
+    if pc.count_distinct(ids).as_py() == len(ids):
+        return table
+    first: dict[str, int] = {}
+    for row, event_id in enumerate(ids.to_pylist()):
+        first.setdefault(event_id, row)
+    return table.take(pa.array(first.values(), pa.int64()))
+
+
+def _sorted(table: pa.Table, event_type: EventType) -> pa.Table:
+    return table.sort_by([(name, "ascending") for name in (PARTITION_KEY, *event_type.sort_by)])

@@ -1,0 +1,64 @@
+"""Tables → Parquet objects whose names derive from what is in them."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from events.layout import object_key
+from events.table import PARTITION_KEY
+
+# Values that hardly repeat: a dictionary of them is larger than they are.
+_DISTINCT = frozenset({"event_id", "payload", "properties", "message"})
+
+
+@dataclass(frozen=True, slots=True)
+class DataObject:
+    """One partition's rows of a batch, as they will lie in the lake."""
+
+    key: str
+    data: bytes
+
+
+def data_objects(tables: Mapping[str, pa.Table]) -> Iterator[DataObject]:
+    """An object for each table and dt. `tables` is what `process` gives: sorted by its column `dt`.
+
+    The key is a digest of the rows' event ids, so that a batch that is delivered twice gives the
+    same keys, whichever version of the writer made the bytes.
+    """
+    for name, table in tables.items():
+        for dt, rows in _partitions(table):
+            yield DataObject(object_key(name, dt, digest(rows)), encode(rows))
+
+
+def digest(rows: pa.Table) -> str:
+    """The name of a set of rows: 32 hexadecimal digits from their event ids, in any order."""
+    ids = rows["event_id"].combine_chunks()
+    joined = pc.binary_join(pa.array([ids.sort().to_pylist()]), "\n")
+    return hashlib.sha256(joined[0].as_buffer()).hexdigest()[:32]
+
+
+def encode(rows: pa.Table, metadata: Mapping[str, str] | None = None) -> bytes:
+    """The rows as a Parquet file: zstd, statistics, the row order as it is."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        rows.replace_schema_metadata(metadata),
+        sink,
+        compression="zstd",
+        use_dictionary=[name for name in rows.schema.names if name not in _DISTINCT],
+        write_statistics=True,
+        store_schema=False,
+    )
+    return bytes(sink.getvalue())
+
+
+def _partitions(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    start = 0
+    rows = table.drop_columns([PARTITION_KEY])
+    for run in pc.value_counts(table[PARTITION_KEY]):
+        length = run["counts"].as_py()
+        yield run["values"].as_py(), rows.slice(start, length)
+        start += length
