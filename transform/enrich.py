@@ -20,7 +20,8 @@ from events.validation import Misfit
 from transform.decode import TypedEvents
 from transform.devices import Device, parse_device
 from transform.formula import evaluate
-from transform.rejects import Reject, identity
+from transform.identity import identities
+from transform.rejects import Reject
 from transform.times import AHEAD_MS, DAY_MS, days, impossible, to_ms
 
 Columns = dict[str, Any]  # by name, pa.Array of one length
@@ -42,7 +43,8 @@ def enrich(typed: TypedEvents, max_late_days: int | None) -> Enriched:
     """
     columns = _field_columns(typed)
     _settle_times(columns, typed)
-    columns["event_id"] = _identities(columns["event_id"], typed.lines)
+    own_ids = columns["event_id"]
+    columns["event_id"] = _identities(own_ids, typed)
     formulas = {derived.name: derived.formula for derived in typed.event_type.derived}
     broken = {f"rule {number}": rule.broken for number, rule in enumerate(typed.event_type.rules)}
     computed = evaluate(columns, formulas | broken)
@@ -56,7 +58,8 @@ def enrich(typed: TypedEvents, max_late_days: int | None) -> Enriched:
     table = _table(columns, typed)
     if rejected:
         table = table.filter(_all_but(rejected, len(table)))
-    return Enriched(_sorted(distinct(table), typed.event_type), _rejects(typed, columns, rejected))
+    rejects = _rejects(typed, columns["received_at"], own_ids, rejected)
+    return Enriched(_sorted(distinct(table), typed.event_type), rejects)
 
 
 def _field_columns(typed: TypedEvents) -> Columns:
@@ -82,14 +85,10 @@ def _settle_times(columns: Columns, typed: TypedEvents) -> None:
     columns[PARTITION_KEY] = days(pc.if_else(suspect, believed, time))
 
 
-def _identities(ids: pa.Array, lines: Sequence[bytes]) -> pa.Array:
-    if not ids.null_count:
-        return ids
-    own = ids.to_pylist()
-    return pa.array(
-        [identity(line) if each is None else each for each, line in zip(own, lines, strict=True)],
-        pa.string(),
-    )
+def _identities(own: pa.Array, typed: TypedEvents) -> pa.Array:
+    if not own.null_count:
+        return own
+    return pa.array(identities(own.to_pylist(), typed.lines, typed.arrivals), pa.string())
 
 
 _IMPOSSIBLE = "{} is no time since 2000-01-01 and before the year 10000; send epoch milliseconds."
@@ -139,14 +138,16 @@ def _all_but(rejected: dict[int, Misfit], rows: int) -> pa.Array:
     return pa.array([row not in rejected for row in range(rows)])
 
 
-def _rejects(typed: TypedEvents, columns: Columns, rejected: dict[int, Misfit]) -> list[Reject]:
+def _rejects(
+    typed: TypedEvents, received: pa.Array, own_ids: pa.Array, rejected: dict[int, Misfit]
+) -> list[Reject]:
     return [
         Reject(
             misfit,
             typed.lines[row],
-            columns["received_at"][row].as_py(),
+            received[row].as_py(),
             typed.event_type.name,
-            columns["event_id"][row].as_py(),
+            own_ids[row].as_py(),
         )
         for row, misfit in rejected.items()
     ]
@@ -158,8 +159,9 @@ def _table(columns: Columns, typed: TypedEvents) -> pa.Table:
     columns["properties"] = _sparse(typed.properties, rows)
     columns["event_name"] = _sparse(typed.names, rows)
     table_schema = schema(table_of(typed.event_type))
-    typed_columns = [columns[field.name].cast(field.type) for field in table_schema]
-    return pa.table([*typed_columns, columns[PARTITION_KEY]], [*table_schema.names, PARTITION_KEY])
+    arrays = [columns[field.name].cast(field.type) for field in table_schema]
+    partition_key = pa.field(PARTITION_KEY, pa.string(), nullable=False)
+    return pa.table([*arrays, columns[PARTITION_KEY]], schema=table_schema.append(partition_key))
 
 
 def _sparse(values: dict[int, str], rows: int) -> pa.Array:

@@ -42,16 +42,19 @@ def digest(rows: pa.Table) -> str:
 
 
 def encode(rows: pa.Table, metadata: Mapping[str, str] | None = None) -> bytes:
-    """The rows as a Parquet file: zstd, statistics, the row order as it is."""
+    """The rows as a Parquet file: zstd, statistics, the row order as it is; `metadata` beside."""
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        rows.replace_schema_metadata(metadata),
+    with pq.ParquetWriter(
         sink,
+        rows.schema,
         compression="zstd",
         use_dictionary=[name for name in rows.schema.names if name not in _DISTINCT],
         write_statistics=True,
         store_schema=False,
-    )
+    ) as writer:
+        writer.write_table(rows)
+        if metadata:
+            writer.add_key_value_metadata(metadata)
     return bytes(sink.getvalue())
 
 

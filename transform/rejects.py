@@ -1,8 +1,6 @@
 """Events that break their type's rules, as rows of `rejected_events`."""
 
 import base64
-import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +9,7 @@ import pyarrow as pa
 from events.arrow import schema
 from events.rejected import REJECTED_EVENTS
 from events.validation import Misfit
+from transform.identity import identities
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +23,21 @@ class Reject:
     event_id: str | None = None
 
 
-def identity(payload: bytes, occurrence: int = 0) -> str:
-    """The id of an event that came without: the same payload has the same id on every delivery.
-
-    `occurrence` counts equal payloads within a batch, so that each is kept.
-    """
-    return hashlib.sha256(b"%d:%b" % (occurrence, payload)).hexdigest()[:32]
-
-
 def rejected_table(rejects: Sequence[Reject]) -> pa.Table:
     """The rows of `rejected_events`, in the order given."""
-    seen: Counter[bytes] = Counter()
-    rows = []
-    for reject in rejects:
-        rows.append(_row(reject, seen[reject.payload]))
-        seen[reject.payload] += 1
+    ids = identities(
+        [reject.event_id for reject in rejects],
+        [reject.payload for reject in rejects],
+        [reject.received_at for reject in rejects],
+    )
+    rows = [_row(reject, own) for reject, own in zip(rejects, ids, strict=True)]
     return pa.Table.from_pylist(rows, schema=schema(REJECTED_EVENTS))
 
 
-def _row(reject: Reject, occurrence: int) -> dict[str, str | int | None]:
+def _row(reject: Reject, event_id: str) -> dict[str, str | int | None]:
     payload, encoding = _as_text(reject.payload)
     return {
-        "event_id": reject.event_id or identity(reject.payload, occurrence),
+        "event_id": event_id,
         "reason": reject.misfit.code,
         "message": reject.misfit.sentence,
         "field": reject.misfit.field,

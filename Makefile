@@ -1,0 +1,64 @@
+# playlake: `make demo` shows what it does, `make test` proves it. Needs Python 3.11+, git and make.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+# Written last, so that an install that was cut off is done again.
+INSTALLED := .venv/.installed
+
+.PHONY: help
+help: ## What can be made
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+.PHONY: setup
+setup: $(INSTALLED) ## Make .venv with playlake and its tools in it, at the locked versions
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@for python in python3.13 python3.12 python3.11 python3.14 python3 python; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then echo 'playlake needs Python 3.11 or newer; install it and run make again.' >&2; exit 1; fi; \
+	echo "Setting up .venv with $$($$found --version)"; \
+	$$found -m venv --clear .venv || { echo 'Python lacks its venv module; on Debian: apt-get install python3-venv' >&2; exit 1; }
+	@# uv installs in seconds what takes pip a minute; pip installs uv, at the hash in the lock.
+	@awk '/^uv==/ { found = 1 } found { print } found && !/\\$$/ { exit }' requirements.lock >.venv/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement .venv/uv.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: demo
+demo: setup ## A simulated month, a play in a real browser, and the reports over both
+	@$(BIN)/playlake demo
+
+.PHONY: test
+test: setup ## Every test; what this machine lacks is skipped and named (CI=true: a failure)
+	@$(BIN)/python -m pytest
+
+.PHONY: check
+check: setup ## Lint, format, strict types, import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: setup ## The benchmarks, each beside its yardstick
+	@for file in benchmarks/[a-z]*.py; do \
+	  $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; \
+	done
+
+.PHONY: format
+format: setup ## Format the code, mend what the linter can
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+.PHONY: lock
+lock: setup ## Lock the newest versions that pyproject.toml allows; hashes, and no host's name
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --all-extras \
+	  --group dev --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+	  pyproject.toml --output-file requirements.lock
+
+.PHONY: clean
+clean: ## Remove what make made
+	rm -rf .venv demo-data build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,118 @@
+"""One behaviour suite for every driver of the store port."""
+
+import subprocess
+import sys
+import textwrap
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from events.errors import StoreUnavailable
+from transform.drivers.file_store import FileStore
+from transform.drivers.s3_store import S3Store
+
+
+@pytest.fixture(scope="module")
+def s3():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    client = boto3.client(
+        "s3",
+        endpoint_url=f"http://{host}:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    client.create_bucket(Bucket="lake")
+    yield client
+    server.stop()
+
+
+@pytest.fixture(params=["file", "s3"])
+def store(request, tmp_path):
+    if request.param == "file":
+        return FileStore(tmp_path / "store")
+    client = request.getfixturevalue("s3")
+    return S3Store("lake", request.node.name.replace("[", "-").strip("]"), client)
+
+
+def test_what_was_put_is_there(store):
+    store.put("a/b/c.bin", b"\x00data")
+    assert store.get("a/b/c.bin") == b"\x00data"
+
+
+def test_putting_it_again_is_success(store):
+    store.put("a/b", b"same")
+    store.put("a/b", b"same")
+    assert store.get("a/b") == b"same"
+    assert list(store.keys()) == ["a/b"]
+
+
+def test_what_was_never_put_is_a_key_error(store):
+    with pytest.raises(KeyError, match="a/b"):
+        store.get("a/b")
+
+
+def test_keys_are_those_with_the_prefix_in_order(store):
+    for key in ("b/2", "b/10", "a/1", "b-c/1", "b/d/e"):
+        store.put(key, b"")
+    assert list(store.keys()) == ["a/1", "b-c/1", "b/10", "b/2", "b/d/e"]
+    assert list(store.keys("b/")) == ["b/10", "b/2", "b/d/e"]
+    assert list(store.keys("b/1")) == ["b/10"]
+    assert list(store.keys("nowhere/")) == []
+
+
+def test_what_was_deleted_is_gone_and_deleting_it_again_is_success(store):
+    store.put("a", b"")
+    store.delete("a")
+    store.delete("a")
+    assert list(store.keys()) == []
+
+
+def test_a_bucket_that_is_not_there_is_unavailable(s3):
+    gone = S3Store("nowhere", "", s3)
+    with pytest.raises(StoreUnavailable, match="cannot write s3://nowhere/a"):
+        gone.put("a", b"")
+    with pytest.raises(StoreUnavailable, match="cannot list s3://nowhere/"):
+        list(gone.keys())
+
+
+def test_s3_keeps_the_object_that_was_there_first(s3):
+    """The put is conditional: two deliveries of one batch at once never replace each other's."""
+    store = S3Store("lake", "first", s3)
+    store.put("a", b"first")
+    store.put("a", b"second")
+    assert store.get("a") == b"first"
+
+
+WRITER = """
+    import sys
+    from pathlib import Path
+    from transform.drivers.file_store import FileStore
+    store = FileStore(Path(sys.argv[1]))
+    print("ready", flush=True)
+    for number in range(10**9):
+        store.put(f"t/dt=1/part-{number % 5}.parquet", b"%d" % (number % 10) * 3_000_000)
+"""
+
+
+def test_a_reader_never_sees_a_torn_file_however_the_writer_dies(tmp_path):
+    for delay in (0.0, 0.01, 0.02, 0.05, 0.1):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(WRITER), str(tmp_path)], stdout=subprocess.PIPE
+        )
+        assert writer.stdout.readline() == b"ready\n"
+        with pytest.raises(subprocess.TimeoutExpired):
+            writer.wait(delay + 0.05)
+        writer.kill()
+        writer.wait()
+        writer.stdout.close()
+        seen = list(FileStore(tmp_path).keys())
+        assert seen
+        for key in seen:
+            data = FileStore(tmp_path).get(key)
+            assert len(data) == 3_000_000
+            assert len(set(data)) == 1
+        assert all(path.parent.name == "dt=1" for path in tmp_path.rglob("*.parquet"))
