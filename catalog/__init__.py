@@ -1,0 +1,1 @@
+"""Tables, their `dt` partitions, and the queries over them."""

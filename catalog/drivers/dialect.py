@@ -1,0 +1,58 @@
+"""Athena's SQL and types as DuckDB's, and back."""
+
+import re
+from collections.abc import Sequence
+
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel, SqlglotError
+
+from catalog.answer import AnswerColumn
+from events.errors import QueryFailed
+
+ZONED = "timestamp with time zone"
+
+# What Athena calls the types that DuckDB names otherwise. HUGEINT is what DuckDB sums a BIGINT to.
+_ATHENA_TYPES = {
+    "HUGEINT": "bigint",
+    "TIMESTAMP_MS": "timestamp",
+    "TIMESTAMP_NS": "timestamp",
+    "FLOAT": "real",
+    "BLOB": "varbinary",
+}
+_UNNAMED = re.compile(r"^_col_(\d+)$")
+
+
+def duckdb_sql(expression: exp.Expr) -> str:
+    """A resolved expression in DuckDB's dialect. Raises `QueryFailed` for what it cannot say."""
+    try:
+        with_integers = expression.copy().transform(_integer_division)
+        return with_integers.sql("duckdb", unsupported_level=ErrorLevel.RAISE)
+    except SqlglotError as error:
+        raise QueryFailed(f"DuckDB has no counterpart of it: {error}") from error
+
+
+def answer_column(name: str, duckdb_type: str) -> AnswerColumn:
+    """The column as Athena would name it: `_col0` where the query names none."""
+    kind = _ATHENA_TYPES.get(duckdb_type, duckdb_type.lower())
+    return AnswerColumn(_UNNAMED.sub(r"_col\1", name), kind)
+
+
+def without_zones(sql: str, columns: Sequence[AnswerColumn]) -> str:
+    """The query with its zoned timestamps as UTC ones: DuckDB hands out the others only by pytz."""
+    names = [f"c{number}" for number in range(len(columns))]
+    selected = (
+        f"CAST({name} AS TIMESTAMP)" if column.type == ZONED else name
+        for name, column in zip(names, columns, strict=True)
+    )
+    return f"SELECT {', '.join(selected)} FROM ({sql}) AS answer({', '.join(names)})"  # noqa: S608
+
+
+def _integer_division(node: exp.Expr) -> exp.Expr:
+    """Athena divides integers to an integer, DuckDB's `/` never does."""
+    if not isinstance(node, exp.Div) or not _is_integer(node.left) or not _is_integer(node.right):
+        return node
+    return exp.IntDiv(this=node.left, expression=node.right)
+
+
+def _is_integer(node: exp.Expr) -> bool:
+    return bool(node.is_type(*exp.DataType.INTEGER_TYPES))

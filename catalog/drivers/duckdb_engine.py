@@ -1,0 +1,180 @@
+"""The engine of one machine: Athena's SQL, answered by DuckDB from the files it must read."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+
+from catalog.answer import Answer, AnswerColumn, Row
+from catalog.cost import Scanned
+from catalog.data_file import DataFile
+from catalog.drivers.dialect import ZONED, answer_column, duckdb_sql, without_zones
+from catalog.drivers.reading import relation
+from catalog.drivers.sandbox import one_line, open_sandbox
+from catalog.planning import FIRST_DAY, LAST_DAY, Plan, Scan, plan, refusal
+from catalog.port import FileCatalog
+from catalog.statement import Value
+from events.errors import QueryFailed
+
+_ATTEMPTS = 5
+_BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """A scan, and the files it reads."""
+
+    scan: Scan
+    files: tuple[DataFile, ...]
+    partitions: tuple[str, ...]
+    """Every day there is of the table, read or not."""
+
+
+class _FileGone(Exception):
+    """A file that the catalog named is not there: compacted since, or deleted behind its back."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} is in the catalog but not in the lake; run `playlake sync`.")
+
+
+class Engine:
+    """Answers queries over a catalog's lake. Threads may share it; close it after use."""
+
+    def __init__(self, catalog: FileCatalog) -> None:
+        self._catalog = catalog
+        self._connection = open_sandbox(catalog.lake)
+        self._cursors: set[duckdb.DuckDBPyConnection] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close DuckDB, and with it every answer that is still open."""
+        for cursor in tuple(self._cursors):
+            self._release(cursor)
+        self._connection.close()
+
+    def query(
+        self,
+        sql: str,
+        *,
+        full_scan: bool = False,
+        parameters: Mapping[str, Value] | None = None,
+    ) -> Answer:
+        """Answer one SELECT in Athena's dialect.
+
+        Raises `FullScanRefused` when a scan has no bound on `dt` and `full_scan` is False, and
+        otherwise what `catalog.planning.plan` raises, or `QueryFailed` when DuckDB refuses.
+        """
+        planned = plan(sql, parameters)
+        for _ in range(_ATTEMPTS):
+            selected = [self._select(scan, full_scan=full_scan) for scan in planned.scans]
+            try:
+                return self._answer(planned, selected)
+            except _FileGone as error:
+                # Compaction swapped files since they were selected; the catalog knows the new ones.
+                gone = str(error)
+        raise QueryFailed(gone)
+
+    def _select(self, scan: Scan, *, full_scan: bool) -> _Selected:
+        dts = self._catalog.partitions(scan.table.name)
+        passing = self._passing(scan, [*dts, FIRST_DAY, LAST_DAY])
+        if not full_scan and {FIRST_DAY, LAST_DAY} <= passing:
+            raise refusal(scan, dts[-1] if dts else None)
+        files = self._catalog.files(scan.table.name, passing.intersection(dts))
+        return _Selected(scan, files, dts)
+
+    def _passing(self, scan: Scan, dts: Sequence[str]) -> set[str]:
+        """Those of the days that the scan's restriction lets through."""
+        if scan.restriction is None:
+            return set(dts)
+        condition = duckdb_sql(scan.restriction)
+        sql = f"SELECT dt FROM (SELECT unnest(?) AS dt) WHERE {condition}"  # noqa: S608
+        with self._connection.cursor() as cursor, _failures_named():
+            return {dt for (dt,) in cursor.execute(sql, [dts]).fetchall()}
+
+    def _answer(self, planned: Plan, selected: Sequence[_Selected]) -> Answer:
+        sql = duckdb_sql(planned.query)
+        cursor = self._connection.cursor()
+        self._cursors.add(cursor)
+        try:
+            columns = self._execute(cursor, sql, selected)
+            first: list[Row] = cursor.fetchmany(_BATCH)
+        except duckdb.Error as error:
+            self._release(cursor)
+            raise _fault(error, self._catalog.lake, selected) from error
+        rows: Iterator[Row] = iter(first)
+        if len(first) < _BATCH:
+            self._release(cursor)
+        else:
+            rows = itertools.chain(first, self._rest(cursor))
+        return Answer(columns, rows, _scanned(selected), lambda: self._release(cursor))
+
+    def _execute(
+        self, cursor: duckdb.DuckDBPyConnection, sql: str, selected: Sequence[_Selected]
+    ) -> tuple[AnswerColumn, ...]:
+        """Start the query over its scans, and give the columns that it answers with."""
+        for each in selected:
+            body = relation(each.scan.table, self._catalog.lake, each.files)
+            cursor.execute(f'CREATE TEMP VIEW "{each.scan.name}" AS {body}')
+        described = cursor.execute(sql).description or []
+        columns = tuple(answer_column(name, str(kind)) for name, kind, *_ in described)
+        if any(column.type == ZONED for column in columns):
+            cursor.execute(without_zones(sql, columns))
+        return columns
+
+    def _rest(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[Row]:
+        with _failures_named():
+            while batch := cursor.fetchmany(_BATCH):
+                yield from batch
+        self._release(cursor)
+
+    def _release(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._cursors.discard(cursor)
+        cursor.close()
+
+
+@contextmanager
+def _failures_named() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise QueryFailed(one_line(error)) from error
+
+
+def _fault(error: duckdb.Error, lake: Path, selected: Sequence[_Selected]) -> Exception:
+    if isinstance(error, duckdb.IOException):
+        for file in itertools.chain.from_iterable(each.files for each in selected):
+            if not (lake / file.key).exists():
+                return _FileGone(file.key)
+    return QueryFailed(one_line(error))
+
+
+def _scanned(selected: Sequence[_Selected]) -> Scanned:
+    files = {file.key: file for each in selected for file in each.files}
+    days = {(each.scan.table.name, dt) for each in selected for dt in each.partitions}
+    return Scanned(
+        bytes=sum(_bytes(each) for each in selected),
+        partitions_read=len({file.partition for file in files.values()}),
+        partitions_total=len(days),
+        files=len(files),
+        rows=sum(file.rows for file in files.values()),
+    )
+
+
+def _bytes(selected: _Selected) -> int:
+    needed = selected.scan.columns
+    return sum(file.column_bytes.get(name, 0) for file in selected.files for name in needed)

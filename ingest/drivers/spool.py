@@ -1,0 +1,220 @@
+"""The stream on one machine: a durable queue in SQLite, which the local Firehose delivers from."""
+
+import dataclasses
+import fcntl
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from events.errors import SettingsError, StreamUnavailable
+from ingest.drivers import spool_schema as schema
+from ingest.drivers.spool_batch import (
+    DEFAULT_BUFFERING,
+    Backlog,
+    Batch,
+    Buffering,
+    SpooledRecord,
+)
+from ingest.drivers.spool_writer import SpoolWriter
+
+__all__ = [
+    "DEFAULT_BUFFERING",
+    "Backlog",
+    "Batch",
+    "Buffering",
+    "Spool",
+    "SpooledRecord",
+    "read_backlog",
+]
+
+
+def _wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Spool:
+    """A stream of records on disk, and the batches that they leave it in.
+
+    Puts come from any threads; batches are for one consumer. Every method that touches the disk
+    raises `events.errors.StreamUnavailable` when it cannot, and the spool is usable all the same.
+    """
+
+    max_record_bytes = 1_024_000
+    """Firehose's: 1,000 KiB before base64."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_queued_bytes: int = 64 * 1024 * 1024,
+        max_file_bytes: int | None = None,
+        now_ms: Callable[[], int] = _wall_clock_ms,
+    ) -> None:
+        """Open the spool in the file at `path`, or begin it, and own it until `close`.
+
+        `max_queued_bytes` bounds what waits in memory for the disk, `max_file_bytes` the file;
+        past either, puts fail with StreamUnavailable. `now_ms` tells epoch milliseconds.
+        Raises SettingsError when another process owns it or the file is no spool.
+        """
+        self.path = path
+        self._now_ms = now_ms
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(path)
+        self._changed = threading.Condition()
+        try:
+            self._connection = schema.open_writer(path, max_file_bytes)
+            self._note_uncut(self._connection)
+            self._reader = schema.open_reader(path)
+        except sqlite3.Error as error:
+            os.close(self._lock)
+            raise SettingsError(
+                f"{path} cannot be opened as a spool: {error}. Move it away."
+            ) from error
+        self._writer = SpoolWriter(
+            self._connection,
+            path,
+            max_queued_bytes=max_queued_bytes,
+            committed=self._note_uncut,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Make durable what was submitted, then give the spool up. Closing twice is once."""
+        if self._lock < 0:
+            return
+        self._writer.close()
+        self._reader.close()
+        self._connection.close()
+        os.close(self._lock)
+        self._lock = -1
+
+    def put(self, records: Sequence[bytes]) -> None:
+        """See `ingest.stream.Stream.put`. A record over the limit is the caller's: ValueError."""
+        self.submit(records).result()
+
+    def submit(self, records: Sequence[bytes]) -> Future[None]:
+        """`put`, as a future that is done once every record is durable; all of them are or none."""
+        for record in records:
+            if len(record) > self.max_record_bytes:
+                raise ValueError(f"a record exceeds {self.max_record_bytes} bytes")
+        return self._writer.put(records, self._now_ms)
+
+    @property
+    def put_commits(self) -> int:
+        """How many transactions the puts so far took."""
+        return self._writer.put_commits
+
+    def backlog(self) -> Backlog:
+        """What is not delivered yet, whether it was cut or not."""
+        with self._reading():
+            return schema.read_backlog(self._reader)
+
+    def pending(self) -> list[Batch]:
+        """The batches that were cut and are not complete, in order."""
+        with self._reading():
+            return schema.read_batches(self._reader)
+
+    def cut(self, now_ms: int, buffering: Buffering = DEFAULT_BUFFERING) -> Batch | None:
+        """The next batch, its bounds fixed for good, if `buffering` says that one is due."""
+        if self._uncut.due_in_ms(now_ms, buffering) != 0:
+            return None
+        change = partial(schema.insert_batch, buffering=buffering)
+        bounds = self._writer.change(change).result()
+        if bounds is None:
+            return None
+        with self._reading():
+            return Batch(schema.read_records(self._reader, *bounds))
+
+    def wait_due(self, buffering: Buffering, timeout_seconds: float) -> None:
+        """Return as soon as `cut` would cut, at the latest after `timeout_seconds`."""
+        deadline = time.monotonic() + timeout_seconds
+        with self._changed:
+            while (left := deadline - time.monotonic()) > 0:
+                due_in_ms = self._uncut.due_in_ms(self._now_ms(), buffering)
+                if due_in_ms == 0:
+                    return
+                self._changed.wait(left if due_in_ms is None else min(left, due_in_ms / 1_000))
+
+    def attempted(self, batch: Batch) -> Batch:
+        """The batch with one attempt more, durably: call it before the attempt.
+
+        A batch that takes the process down with it is then known by its number.
+        """
+        tried = dataclasses.replace(batch, attempts=batch.attempts + 1)
+        self._keep_attempts(tried)
+        return tried
+
+    def excused(self, batch: Batch) -> None:
+        """Go back to the attempts that `batch` has: others were at fault for those since."""
+        self._keep_attempts(batch)
+
+    def complete(self, batch: Batch) -> None:
+        """Forget the batch and its records, as one: it was delivered."""
+        self._writer.change(partial(schema.delete_batch, batch=batch)).result()
+        # Nobody waits for this: the batch is forgotten, whether or not the file can shrink.
+        self._writer.change(schema.return_free_pages)
+
+    def _keep_attempts(self, batch: Batch) -> None:
+        self._writer.change(partial(schema.set_attempts, batch=batch)).result()
+
+    def _note_uncut(self, connection: sqlite3.Connection) -> None:
+        uncut = schema.read_backlog(connection, after=schema.last_cut(connection))
+        with self._changed:
+            self._uncut = uncut
+            self._changed.notify_all()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StreamUnavailable(f"cannot read the spool {self.path}: {error}") from error
+
+
+def read_backlog(path: Path) -> Backlog:
+    """What waits in the spool at `path`, also while another process owns it.
+
+    Nothing waits in a spool that was never begun.
+    """
+    if not path.exists():
+        return Backlog()
+    try:
+        with closing(schema.open_reader(path)) as reader:
+            return schema.read_backlog(reader)
+    except sqlite3.Error as error:
+        raise StreamUnavailable(f"cannot read the spool {path}: {error}") from error
+
+
+def _lock(path: Path) -> int:
+    """A descriptor that holds the spool for this process; the system lets go when it ends."""
+    beside = path.with_name(path.name + ".lock")
+    descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.read(descriptor, 32).decode().strip() or "unknown"
+        os.close(descriptor)
+        raise SettingsError(
+            f"another playlake (process {owner}) uses {path}: stop it, or give another folder."
+        ) from None
+    os.truncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor

@@ -1,0 +1,183 @@
+"""The spool's tables, and every SQL statement that touches them."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingest.drivers.spool_batch import MAX_BATCH_RECORDS, Backlog, Batch, Buffering, SpooledRecord
+
+# `end_bytes` is a running total: with it, what lies between two records is known from these two.
+# `delivered` has one row, the last sequence that left: none is given twice. (SQLite's AUTOINCREMENT
+# does the same at half the speed.)
+_TABLES = """
+CREATE TABLE IF NOT EXISTS records (
+    sequence INTEGER PRIMARY KEY,
+    arrived_ms INTEGER NOT NULL,
+    end_bytes INTEGER NOT NULL,
+    data BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS batches (
+    first INTEGER PRIMARY KEY,
+    last INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS delivered (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    sequence INTEGER NOT NULL
+);
+INSERT OR IGNORE INTO delivered VALUES (1, 0);
+"""
+
+# Many rows a statement: the sqlite3 module lets go of the GIL and takes it back once a statement.
+_COLUMNS = 4
+_ROWS = 200
+_INSERT = "INSERT INTO records (sequence, arrived_ms, end_bytes, data) VALUES (?, ?, ?, ?)"
+_INSERT_ROWS = _INSERT + ", (?, ?, ?, ?)" * (_ROWS - 1)
+
+_PRAGMAS = (
+    "auto_vacuum = INCREMENTAL",  # takes effect only before there is a table
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "wal_autocheckpoint = 4000",  # pages, 16 MiB: fewer fsyncs of the file itself
+    f"journal_size_limit = {64 * 1024 * 1024}",
+)
+# Free pages are used again; only past this many is the file made smaller, a little each time.
+_FREE_PAGES_KEPT = 4_096
+_FREE_PAGES_RETURNED = 1_024
+
+
+def open_writer(path: Path, max_file_bytes: int | None) -> sqlite3.Connection:
+    """The connection that writes: a commit on it returns once the WAL is on the disk."""
+    connection = _connect(path, "rwc")
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        connection.executescript(_TABLES)
+        if max_file_bytes is not None:
+            (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {max(1, max_file_bytes // page_size)}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """A connection that only reads, and that never keeps the writer waiting."""
+    # Not mode=ro: without its -shm file beside it, that cannot open a database in WAL mode.
+    connection = _connect(path, "rw")
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+
+
+def insert_records(connection: sqlite3.Connection, records: Sequence[tuple[int, bytes]]) -> None:
+    """Append `(arrived_ms, data)` records, in order."""
+    sequence, end = connection.execute(
+        "SELECT max(coalesce(max(sequence), 0), (SELECT sequence FROM delivered)),"
+        " coalesce((SELECT end_bytes FROM records ORDER BY sequence DESC LIMIT 1), 0) FROM records"
+    ).fetchone()
+    values: list[int | bytes] = []
+    for arrived_ms, data in records:
+        sequence += 1
+        end += len(data)
+        values += (sequence, arrived_ms, end, data)
+    whole = len(values) - len(values) % (_ROWS * _COLUMNS)
+    for start in range(0, whole, _ROWS * _COLUMNS):
+        connection.execute(_INSERT_ROWS, values[start : start + _ROWS * _COLUMNS])
+    rest = iter(values[whole:])
+    connection.executemany(_INSERT, zip(*[rest] * _COLUMNS, strict=True))
+
+
+def read_backlog(connection: sqlite3.Connection, after: int = 0) -> Backlog:
+    """What waits behind the record numbered `after`: everything, unless it is given."""
+    # One statement, so that both ends are of one moment.
+    ends = connection.execute(
+        "SELECT 1 + last.sequence - first.sequence,"
+        " last.end_bytes - first.end_bytes + length(first.data), first.arrived_ms"
+        " FROM records AS first, records AS last"
+        " WHERE first.sequence = (SELECT min(sequence) FROM records WHERE sequence > ?)"
+        " AND last.sequence = (SELECT max(sequence) FROM records)",
+        (after,),
+    ).fetchone()
+    return Backlog() if ends is None else Backlog(*ends)
+
+
+def last_cut(connection: sqlite3.Connection) -> int:
+    """The last sequence that is in a batch, 0 when there is none."""
+    (last,) = connection.execute("SELECT coalesce(max(last), 0) FROM batches").fetchone()
+    return int(last)
+
+
+def insert_batch(connection: sqlite3.Connection, buffering: Buffering) -> tuple[int, int] | None:
+    """Fix the next batch's bounds, `(first, last)`; None when no record is left for one."""
+    head = connection.execute(
+        "SELECT sequence, end_bytes - length(data) FROM records WHERE sequence > ?"
+        " ORDER BY sequence LIMIT 1",
+        (last_cut(connection),),
+    ).fetchone()
+    if head is None:
+        return None
+    first, start_bytes = head
+    # The first record is in it whatever its size, else one over `max_bytes` would never leave.
+    (last,) = connection.execute(
+        "SELECT max(sequence) FROM"
+        " (SELECT sequence, end_bytes FROM records WHERE sequence >= ? ORDER BY sequence LIMIT ?)"
+        " WHERE sequence = ? OR end_bytes <= ?",
+        (first, MAX_BATCH_RECORDS, first, start_bytes + buffering.max_bytes),
+    ).fetchone()
+    connection.execute("INSERT INTO batches (first, last) VALUES (?, ?)", (first, last))
+    return first, last
+
+
+def read_batches(connection: sqlite3.Connection) -> list[Batch]:
+    """Every batch that was cut and is not complete, in order."""
+    bounds = connection.execute("SELECT first, last, attempts FROM batches ORDER BY first")
+    return [
+        Batch(read_records(connection, first, last), attempts)
+        for first, last, attempts in bounds.fetchall()
+    ]
+
+
+def read_records(
+    connection: sqlite3.Connection, first: int, last: int
+) -> tuple[SpooledRecord, ...]:
+    """The records from `first` to `last`, both included."""
+    rows = connection.execute(
+        "SELECT sequence, arrived_ms, data FROM records WHERE sequence BETWEEN ? AND ?"
+        " ORDER BY sequence",
+        (first, last),
+    )
+    return tuple(SpooledRecord(*row) for row in rows.fetchall())
+
+
+def set_attempts(connection: sqlite3.Connection, batch: Batch) -> None:
+    """Remember the batch's number of attempts."""
+    connection.execute(
+        "UPDATE batches SET attempts = ? WHERE first = ?", (batch.attempts, batch.first)
+    )
+
+
+def delete_batch(connection: sqlite3.Connection, batch: Batch) -> None:
+    """Forget the batch and its records."""
+    connection.execute(
+        "DELETE FROM records WHERE sequence BETWEEN ? AND ?", (batch.first, batch.last)
+    )
+    connection.execute("DELETE FROM batches WHERE first = ?", (batch.first,))
+    connection.execute("UPDATE delivered SET sequence = max(sequence, ?)", (batch.last,))
+
+
+def return_free_pages(connection: sqlite3.Connection) -> None:
+    """Give the disk back some of what a flood took; within a transaction, which it ends and begins.
+
+    `executescript` commits first, but `execute` takes only this pragma's first step: one page.
+    """
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    if free > _FREE_PAGES_KEPT:
+        connection.executescript(
+            f"PRAGMA incremental_vacuum({_FREE_PAGES_RETURNED}); BEGIN IMMEDIATE"
+        )

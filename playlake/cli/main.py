@@ -1,0 +1,54 @@
+"""The entry of the command line: its commands, its exit codes, its errors in one line."""
+
+import os
+import signal
+import sys
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from events.errors import FullScanRefused, PlaylakeError, Unavailable
+from playlake.cli import ask, demo, dev, look, simulate
+
+EXIT_CODES = {
+    0: "done",
+    1: "infrastructure failed: a disk, a server, a lake; nothing acknowledged is lost, try again",
+    2: "the command cannot be done as it was asked: a wrong option, name, setting or SQL",
+    3: "refused: the query reads every partition; add a predicate on dt, or --full-scan",
+    130: "interrupted by Ctrl-C",
+}
+
+app = typer.Typer(
+    name="playlake",
+    help="Video-play analytics that you own: collect plays, keep them as Parquet, ask in SQL.",
+    epilog="Exit codes: " + "; ".join(f"{code} {doc}" for code, doc in EXIT_CODES.items()),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (dev, simulate, ask, look, demo):
+    module.add_commands(app)
+
+
+def main() -> None:
+    """Run the command line and exit with one of `EXIT_CODES`."""
+    try:
+        app()
+    except PlaylakeError as error:
+        Console(stderr=True).print(f"[red]playlake:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(exit_code(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # `playlake query ... | head`: whoever read has enough. Nothing may be flushed any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def exit_code(error: PlaylakeError) -> int:
+    """The exit code that tells this error's kind to a script."""
+    if isinstance(error, FullScanRefused):
+        return 3
+    return 1 if isinstance(error, Unavailable) else 2

@@ -1,0 +1,147 @@
+"""Answers as tables, CSV and JSON."""
+
+import csv
+import itertools
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import IO, Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from catalog.answer import Answer, AnswerColumn, Row
+from catalog.cost import Scanned
+from playlake.cli.options import Format
+from playlake.cli.text import bytes_text, printable, usd_text
+
+MOST_ROWS = 1_000
+"""A table shows no more; csv and json give every row."""
+
+_NUMBERS = ("bigint", "integer", "double", "decimal", "real", "smallint", "tinyint")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Rows that no query read, to be printed like an answer."""
+
+    columns: tuple[AnswerColumn, ...]
+    rows: Iterator[Row]
+    scanned: Scanned | None = None
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.rows
+
+
+def render(answer: Answer | Listing, output: Format, title: str | None = None) -> None:
+    """Print the answer to standard output; what it scanned goes with it, or, where a program
+    reads, to standard error."""
+    {Format.TABLE: _print_table, Format.CSV: _print_csv, Format.JSON: _print_json}[output](
+        answer, title
+    )
+
+
+def render_listing(
+    columns: Mapping[str, str], rows: Iterable[Row], output: Format, title: str | None = None
+) -> None:
+    """Print rows that no query read: `columns` are their names and Athena types."""
+    listed = tuple(AnswerColumn(name, kind) for name, kind in columns.items())
+    render(Listing(listed, iter(rows)), output, title)
+
+
+def write_csv(answer: Answer | Listing, file: IO[str]) -> int:
+    """Write the rows as RFC 4180 CSV with a header, as they come; returns how many there were."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([column.name for column in answer.columns])
+    rows = 0
+    for row in answer:
+        writer.writerow([_plain(value) for value in row])
+        rows += 1
+    return rows
+
+
+def scanned_text(scanned: Scanned) -> str:
+    """What a query read and what Athena would charge, in one line."""
+    return (
+        f"Scanned {scanned.partitions_read} of {scanned.partitions_total} partitions,"
+        f" {scanned.files:,} files, {bytes_text(scanned.bytes)}."
+        f" Athena would charge {usd_text(scanned.athena_cost_usd)}."
+    )
+
+
+def _print_table(answer: Answer | Listing, title: str | None) -> None:
+    # Where nobody's window bounds it, a line stays a line, for grep.
+    console = Console() if sys.stdout.isatty() else Console(width=10_000)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+    for column in answer.columns:
+        number = column.type.startswith(_NUMBERS)
+        table.add_column(column.name, justify="right" if number else "left", overflow="fold")
+    shown = 0
+    for row in itertools.islice(answer, MOST_ROWS):
+        table.add_row(*(escape(_cell(value)) for value in row))
+        shown += 1
+    console.print(table)
+    if next(answer.rows, None) is not None:
+        console.print(f"The first {shown:,} rows; --format csv gives all of them.")
+    if not shown:
+        console.print("No rows.")
+    if answer.scanned:
+        console.print(f"[dim]{scanned_text(answer.scanned)}[/]", soft_wrap=True)
+    console.print()
+
+
+def _print_csv(answer: Answer | Listing, _title: str | None) -> None:
+    write_csv(answer, sys.stdout)
+    _print_scanned(answer)
+
+
+def _print_json(answer: Answer | Listing, _title: str | None) -> None:
+    names = [column.name for column in answer.columns]
+    # One array, written as its rows come: an export need not fit in memory.
+    for chunk in _array(answer, names):
+        sys.stdout.write(chunk)
+    _print_scanned(answer)
+
+
+def _array(answer: Answer | Listing, names: list[str]) -> Iterator[str]:
+    separator = "["
+    for row in answer:
+        yield separator + json.dumps(_object(names, row), ensure_ascii=False)
+        separator = ",\n "
+    yield "]\n" if separator != "[" else "[]\n"
+
+
+def _object(names: list[str], row: Row) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in zip(names, row, strict=True)}
+
+
+def _print_scanned(answer: Answer | Listing) -> None:
+    sys.stdout.flush()
+    if answer.scanned is None:
+        return
+    Console(stderr=True).print(f"[dim]{scanned_text(answer.scanned)}[/]", soft_wrap=True)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="milliseconds")
+    if isinstance(value, Decimal):
+        return str(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return printable(str(_plain(value)), limit=200)

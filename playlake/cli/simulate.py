@@ -1,0 +1,104 @@
+"""The command `simulate`: realistic traffic, with its own ground truth."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from events.errors import PlaylakeError, SettingsError
+from playlake.cli.options import DEFAULT_DATA, parse_day, today
+from playlake.cli.progress import progress
+from playlake.feed import feed_folder, feed_url
+from playlake.folder import DataFolder
+from playlake.simulation import Scenario, SimulatedRequest, Simulation, Totals
+
+_DAY_MS = 86_400_000
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command(epilog="playlake simulate --viewers 500 --days 30 --seed 1 --data data")(simulate)
+
+
+def simulate(
+    viewers: Annotated[int, typer.Option(min=1, help="How many people watch.")] = 500,
+    days: Annotated[int, typer.Option(min=1, help="For how many days.")] = 30,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same traffic.")] = 1,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY-MM-DD", help="The last day. Default: yesterday, UTC."),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="URL", help="Post to a running collector instead.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The data folder. Default: data.")
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Save the ground truth, as JSON.")
+    ] = None,
+) -> None:
+    """Send realistic traffic: viewers, pauses, seeks, bots, late and duplicate and broken events.
+
+    It knows what it meant, so that answers can be checked against its ground truth.
+    """
+    if to is not None and data is not None:
+        raise SettingsError("give --to URL or --data DIR, not both")
+    last = today() - timedelta(days=1) if until is None else parse_day("--until", until)
+    simulation = Simulation(Scenario(viewers=viewers, days=days, seed=seed, until=last))
+    run_simulation(simulation, days, to, data or DEFAULT_DATA)
+    totals = simulation.truth().totals()
+    _print_totals(totals, to or str(data or DEFAULT_DATA))
+    if truth is not None:
+        _save(truth, simulation)
+
+
+def run_simulation(simulation: Simulation, days: int, to: str | None, data: Path) -> None:
+    """Send the simulation's requests to a URL or into a data folder, with a progress bar."""
+    with progress(f"Simulating {days} days", days) as update:
+        requests = _watched(simulation.requests(), update)
+        if to is None:
+            feed_folder(requests, DataFolder(data))
+        else:
+            feed_url(requests, to)
+
+
+def _watched(
+    requests: Iterable[SimulatedRequest], update: Callable[[float], None]
+) -> Iterator[SimulatedRequest]:
+    first = None
+    for request in requests:
+        first = request.sent_at if first is None else first
+        update((request.sent_at - first) / _DAY_MS)
+        yield request
+
+
+def _print_totals(totals: Totals, where: str) -> None:
+    console = Console(highlight=False)
+    console.print(f"Sent {totals.events_sent:,} events in {totals.requests:,} requests to {where}.")
+    console.print(
+        f"Ground truth: {totals.video_play_events:,} plays, {totals.video_player_events:,} player"
+        f" events, {totals.custom_events:,} custom events; {totals.duplicates:,} duplicates,"
+        f" {totals.late_events:,} of a day before the one they came on;"
+        f" {totals.requests_refused:,} requests to refuse."
+    )
+    reasons = ", ".join(f"{count} {reason}" for reason, count in totals.rejected_events.items())
+    console.print(f"To be rejected: {reasons or 'nothing'}.")
+
+
+def _save(path: Path, simulation: Simulation) -> None:
+    saved = {
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "totals": asdict(simulation.truth().totals()),
+        "truth": simulation.truth().to_dict(),
+    }
+    try:
+        path.write_text(json.dumps(saved))
+    except OSError as error:
+        raise PlaylakeError(f"{path} cannot be written: {error.strerror}") from error
+    Console(highlight=False).print(f"Ground truth saved to {path}.")

@@ -1,0 +1,90 @@
+"""Requests, fed to a collector: one in this process or one behind a URL."""
+
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+
+import httpx
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from events.errors import StreamUnavailable
+from ingest.collector import EVENTS_PATH
+from ingest.drivers.spool import Buffering
+from ingest.request import Request
+from playlake.delivery import DEFAULTS
+from playlake.folder import DataFolder
+from playlake.pipeline import LocalPipeline, PipelineSettings
+from playlake.simulation import SimulatedRequest
+
+CONNECTIONS = 8
+PATIENCE_SECONDS = 60
+
+
+def feed_folder(requests: Iterable[SimulatedRequest], folder: DataFolder) -> None:
+    """Collect the requests into a data folder, deliver everything and make each event one row."""
+    # Nobody waits for an answer about the first event: batches are cut by size alone.
+    patient = replace(DEFAULTS, buffering=Buffering(max_age_ms=3_600_000))
+    with LocalPipeline(folder, PipelineSettings(delivery=patient)) as pipeline:
+        stored: Future[None] | None = None
+        for number, request in enumerate(requests):
+            _, records = pipeline.collector.collect(_as_request(request))
+            if records:
+                stored = pipeline.spool.submit(records)
+            if number % 1_000 == 999:
+                if stored:
+                    stored.result()
+                while pipeline.delivery.deliver_due():
+                    pass
+        pipeline.settle()
+
+
+def feed_url(requests: Iterable[SimulatedRequest], url: str) -> None:
+    """Post the requests to the collector at `url`, a few at a time.
+
+    Raises `events.errors.StreamUnavailable` when it does not answer for a minute.
+    """
+    target = url.rstrip("/")
+    target = target if target.endswith(EVENTS_PATH) else target + EVENTS_PATH
+    with httpx.Client(timeout=30) as client, ThreadPoolExecutor(CONNECTIONS) as pool:
+        under_way: set[Future[None]] = set()
+        for request in requests:
+            under_way.add(pool.submit(_post, client, target, request))
+            if len(under_way) >= 4 * CONNECTIONS:
+                under_way = _raise_failures(under_way, all_of_them=False)
+        _raise_failures(under_way, all_of_them=True)
+
+
+def _raise_failures(under_way: set[Future[None]], *, all_of_them: bool) -> set[Future[None]]:
+    done, waiting = wait(under_way) if all_of_them else wait(under_way, return_when=FIRST_COMPLETED)
+    for future in done:
+        future.result()
+    return waiting
+
+
+def _post(client: httpx.Client, url: str, request: SimulatedRequest) -> None:
+    # Only what was surely not taken in is sent again: some of these events have no id of their own.
+    attempts = Retrying(
+        retry=retry_if_exception_type(StreamUnavailable),
+        wait=wait_random_exponential(0.1, max=5),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+        reraise=True,
+    )
+    attempts(_post_once, client, url, request)
+
+
+def _post_once(client: httpx.Client, url: str, request: SimulatedRequest) -> None:
+    try:
+        response = client.post(url, content=request.body, headers=_headers(request))
+    except httpx.ConnectError as error:
+        raise StreamUnavailable(f"{url} does not answer: {error}. Is it running?") from error
+    if response.status_code in {429, 503}:
+        raise StreamUnavailable(f"{url} answered {response.status_code} for a minute.")
+
+
+def _as_request(request: SimulatedRequest) -> Request:
+    return Request("POST", EVENTS_PATH, _headers(request), request.body)
+
+
+def _headers(request: SimulatedRequest) -> dict[str, str]:
+    own = {"user-agent": request.user_agent, "referer": request.referer}
+    return {"content-type": request.content_type} | {k: v for k, v in own.items() if v is not None}

@@ -1,0 +1,136 @@
+"""The local pipeline: the same collector, transform and catalog as on AWS, on local drivers."""
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from catalog.drivers.local import LocalCatalog
+from events.layout import parse_key
+from ingest.collector import Collector, serve
+from ingest.cors import ANY_ORIGIN
+from ingest.drivers.spool import Spool
+from ingest.request import Request, Response
+from playlake.delivery import DEFAULTS, Delivered, Delivery, DeliverySettings
+from playlake.folder import DataFolder
+from playlake.notices import NotifyingStore
+from playlake.upkeep import Upkeep
+from transform.drivers.file_store import FileStore
+from transform.handler import deliver
+from transform.process import Processor
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Who hears what happens; from the delivering thread, and they must not raise."""
+
+    delivered: Callable[[Delivered], None] = lambda _delivered: None
+    """A batch came to its end."""
+    written: Callable[[str, bytes], None] = lambda _key, _data: None
+    """An object, key and bytes, lies in the lake and is registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSettings:
+    """What an operator may choose."""
+
+    allowed_origins: frozenset[str] = frozenset({ANY_ORIGIN})
+    delivery: DeliverySettings = DEFAULTS
+
+
+class LocalPipeline:
+    """Opens a data folder and owns it until it is closed; one process at a time.
+
+    Raises `events.errors.SettingsError` when another process owns it.
+    """
+
+    def __init__(
+        self,
+        folder: DataFolder,
+        settings: PipelineSettings = PipelineSettings(),
+        observers: Observers = Observers(),
+    ) -> None:
+        self.folder = folder
+        self._observers = observers
+        self._closing = ExitStack()
+        self.spool = self._closing.enter_context(Spool(folder.spool))
+        self.catalog = self._closing.enter_context(LocalCatalog(folder.lake, folder.catalog))
+        self.collector = Collector(self.spool.max_record_bytes, settings.allowed_origins)
+        lake = FileStore(folder.lake)
+        self.upkeep = Upkeep(self.catalog, lake)
+        self.delivery = Delivery(
+            self.spool,
+            partial(_transform, Processor(), NotifyingStore(lake, self._arrived)),
+            FileStore(folder.root),
+            settings=settings.delivery,
+            on_delivered=observers.delivered,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing.close()
+
+    def collect(self, request: Request) -> Response:
+        """What `POST /events` does, in this process: the answer comes once the spool has it."""
+        return serve(request, self.collector, self.spool)
+
+    def settle(self) -> None:
+        """Deliver everything that was collected and make each event one row."""
+        self.delivery.drain()
+        self.upkeep.note_all()
+        self.upkeep.compact_all()
+
+    def start(self) -> "Background":
+        """Deliver and keep the lake up in the background."""
+        return Background(self)
+
+    def _arrived(self, key: str, data: bytes) -> None:
+        self.catalog.register([key])
+        if partition := parse_key(key):
+            self.upkeep.note_growth(*partition)
+        self._observers.written(key, data)
+
+
+class Background:
+    """The pipeline's two threads. Leaving it delivers what is left, then returns."""
+
+    def __init__(self, pipeline: LocalPipeline) -> None:
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=run, args=(self._stop,), name=name)
+            for name, run in (
+                ("delivery", pipeline.delivery.run),
+                ("upkeep", pipeline.upkeep.run),
+            )
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def _transform(
+    processor: Processor, lake: NotifyingStore, event: dict[str, object], _context: object
+) -> dict[str, object]:
+    return deliver(event, processor, lake)

@@ -1,0 +1,35 @@
+"""The local server in a thread of its own, for whoever has other things to do meanwhile."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from playlake.pipeline import LocalPipeline
+from playlake.server import create_app, server
+
+_STARTUP_SECONDS = 10
+
+
+@contextmanager
+def serving(pipeline: LocalPipeline, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serve and deliver; gives the URL. Leaving it delivers all that was accepted, then returns."""
+    with socket.create_server((host, port)) as listening, pipeline.start():
+        web = server(create_app(pipeline.collector, pipeline.spool.submit), host, port)
+        thread = threading.Thread(target=web.run, kwargs={"sockets": [listening]}, name="server")
+        thread.start()
+        try:
+            _wait_until_started(thread, lambda: web.started)
+            yield f"http://{host}:{listening.getsockname()[1]}"
+        finally:
+            web.should_exit = True
+            thread.join()
+
+
+def _wait_until_started(thread: threading.Thread, started: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _STARTUP_SECONDS
+    while not started():
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise RuntimeError("the local server did not start")
+        time.sleep(0.01)

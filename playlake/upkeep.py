@@ -1,0 +1,100 @@
+"""The upkeep of a local lake: many small files become one, and each event one row."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from catalog.data_file import DataFile
+from catalog.port import FileCatalog
+from events.errors import Unavailable
+from events.registry import REGISTRY
+from transform.compaction import Compacted, compact
+from transform.store import Store
+
+QUIET_SECONDS = 2.0
+"""How long a partition is left alone after its last new file."""
+MANY_FILES = 32
+"""With this many files a partition is not left alone however often it grows."""
+SMALL_SHARE = 4
+"""What is new is merged into what is large once it is a quarter of it: each row is then rewritten a
+few times in all, not once for every batch that follows it."""
+PATIENCE_SECONDS = 60.0
+"""After this long without a new file a partition is merged whatever its shares."""
+
+Partition = tuple[str, str]  # table, dt
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """Compacts the partitions of a lake as they need it. One thread at a time."""
+
+    catalog: FileCatalog
+    store: Store
+    clock: Callable[[], float] = time.monotonic
+    _grown: dict[Partition, float] = field(default_factory=dict)
+
+    def note_growth(self, table: str, dt: str) -> None:
+        """A partition got a file just now. Any thread may say so."""
+        self._grown[table, dt] = self.clock()
+
+    def note_all(self) -> None:
+        """Take up what an earlier process left: every partition of more than one file."""
+        for table in REGISTRY.tables:
+            for dt in self.catalog.partitions(table.name):
+                if len(self.catalog.files(table.name, {dt})) > 1:
+                    self._grown.setdefault((table.name, dt), self.clock())
+
+    def run(self, stop: threading.Event) -> None:
+        """Compact what is due, until `stop` is set."""
+        self.note_all()
+        while not stop.wait(QUIET_SECONDS / 4):
+            self.compact_due()
+
+    def compact_due(self) -> list[Compacted]:
+        """Compact each partition that has grown and is due."""
+        now = self.clock()
+        done = []
+        for (table, dt), grown_at in list(self._grown.items()):
+            files = self.catalog.files(table, {dt})
+            if len(files) < 2:
+                self._forget((table, dt), grown_at)
+            elif _is_due(files, now - grown_at):
+                done += self._compact((table, dt), grown_at)
+        return done
+
+    def compact_all(self) -> list[Compacted]:
+        """Compact every partition that has grown, due or not."""
+        return [
+            compacted
+            for partition, grown_at in list(self._grown.items())
+            for compacted in self._compact(partition, grown_at)
+        ]
+
+    def _compact(self, partition: Partition, grown_at: float) -> list[Compacted]:
+        table, dt = partition
+        files = self.catalog.files(table, {dt})
+        self._forget(partition, grown_at)
+        if len(files) < 2:
+            return []
+        try:
+            done = compact(self.store, REGISTRY.table(table), dt, [file.key for file in files])
+            self.catalog.replace(done.replaced, [done.key])
+        except Unavailable:
+            # Nothing has changed, and nothing depends on it now: it is due again later.
+            self.note_growth(table, dt)
+            return []
+        for key in done.replaced:
+            self.store.delete(key)
+        return [done]
+
+    def _forget(self, partition: Partition, grown_at: float) -> None:
+        """Strike a partition off, unless it has grown again meanwhile."""
+        if self._grown.get(partition) == grown_at:
+            del self._grown[partition]
+
+
+def _is_due(files: tuple[DataFile, ...], quiet_seconds: float) -> bool:
+    sizes = sorted(file.bytes for file in files)
+    worth_it = sum(sizes[:-1]) * SMALL_SHARE >= sizes[-1] or quiet_seconds >= PATIENCE_SECONDS
+    return worth_it and (quiet_seconds >= QUIET_SECONDS or len(files) >= MANY_FILES)
