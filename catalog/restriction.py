@@ -120,7 +120,7 @@ def _keeps_rows_apart(select: exp.Select) -> bool:
     return not (
         any(select.args.get(part) for part in ("limit", "offset", "qualify", "match"))
         or (distinct and distinct.args.get("on"))
-        or (group and any(group.args.get(part) for part in ("rollup", "cube", "grouping_sets")))
+        or (group and group.find(exp.Rollup, exp.Cube, exp.GroupingSets))
         or any(each.find(exp.Window) for each in select.selects)
     )
 

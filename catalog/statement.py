@@ -147,6 +147,8 @@ def _unresolved(
 def _unknown_column(name: str, query: exp.Query, tables: Mapping[str, Table]) -> UnknownName:
     read = [tables[scan.name.lower()] for scan in _scans(query)]
     known = {column for table in read for column in _column_types(table)}
+    if name.lower() in known:
+        return UnknownName(f"There is no column {name!r} there: the subquery does not select it.")
     return UnknownName(f"There is no column {name!r}.{_nearest(name, known)}")
 
 

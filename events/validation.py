@@ -138,5 +138,5 @@ def _sentence(message: str, field: str | None, event_type: EventType | None) -> 
         return f"{message}; send numbers that fit a 64-bit integer or a double."
     fault = "is missing" if "missing" in message else f"is not right: {message.lower()}"
     fields = (*event_type.fields, *COLLECTED) if event_type else ()
-    meant = [f"It is: {each.doc}" for each in fields if each.name == field]
+    meant = [f"Its meaning: {each.doc}" for each in fields if each.name == field]
     return " ".join([f"{field} {fault.replace('`', '')}.", *meant])

@@ -208,9 +208,8 @@ class Delivery:
         self._archive.put(key, gzip.compress(data, _GZIP_LEVEL, mtime=0))
 
     def _wait_for_recovery(self, error: Unavailable, failures: int, stop: threading.Event) -> None:
-        seconds = min(
-            self._settings.unavailable_seconds, self._settings.retry_seconds * 2**failures
-        )
+        doubled = self._settings.retry_seconds * 2 ** min(failures, 30)  # a float has an end
+        seconds = min(self._settings.unavailable_seconds, doubled)
         _logger.error(
             "cannot deliver: %s. Records wait in the spool; trying again within %.1f s.",
             *(error, seconds),

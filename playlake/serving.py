@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from starlette.types import ASGIApp
+
 from playlake.pipeline import LocalPipeline
 from playlake.server import create_app, server
 
@@ -13,10 +15,18 @@ _STARTUP_SECONDS = 10
 
 
 @contextmanager
-def serving(pipeline: LocalPipeline, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def serving(pipeline: LocalPipeline) -> Iterator[str]:
     """Serve and deliver; gives the URL. Leaving it delivers all that was accepted, then returns."""
-    with socket.create_server((host, port)) as listening, pipeline.start():
-        web = server(create_app(pipeline.collector, pipeline.spool.submit), host, port)
+    app = create_app(pipeline.collector, pipeline.spool.submit)
+    with pipeline.start(), serving_app(app) as url:
+        yield url
+
+
+@contextmanager
+def serving_app(app: ASGIApp, host: str = "127.0.0.1") -> Iterator[str]:
+    """Serve an application on a free port; gives the URL. Leaving it ends the open requests."""
+    with socket.create_server((host, 0)) as listening:
+        web = server(app, host, 0)
         thread = threading.Thread(target=web.run, kwargs={"sockets": [listening]}, name="server")
         thread.start()
         try:

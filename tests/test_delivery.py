@@ -254,11 +254,11 @@ def test_batches_begun_before_a_restart_come_first(tmp_path: Path, archive: Arch
 def test_it_goes_on_by_itself_once_the_archive_answers_again(
     tmp_path: Path, archive: ArchiveDouble, caplog: pytest.LogCaptureFixture
 ):
-    archive.failures = 5
-    settings = {"buffering": Buffering(max_age_ms=0), "unavailable_seconds": 0.01}
+    archive.failures = 1_100  # long enough for a wait that doubles to leave the floats
+    settings = {"buffering": Buffering(max_age_ms=0), "unavailable_seconds": 0.0}
     with Spool(tmp_path / "spool") as spool, Running(spool, keep, archive, **settings) as running:
         spool.put([b"1\n"])
-        assert running.heard.wait(5)
+        assert running.heard.wait(30)
     assert lines_under(archive, "raw/") == [b"1\n"]
     assert "No space left on device. Records wait in the spool" in caplog.text
 

@@ -130,7 +130,8 @@ def test_the_lab_s_agent_is_told_whole():
 
 
 @pytest.mark.parametrize(
-    ("device_type", "agent"), [(kind, agent) for kind, agents in BY_TYPE.items() for agent in agents]
+    ("device_type", "agent"),
+    [(kind, agent) for kind, agents in BY_TYPE.items() for agent in agents],
 )
 def test_an_agent_has_its_type_and_only_bots_are_bots(device_type, agent):
     device = parse_device(agent)

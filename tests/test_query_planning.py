@@ -183,6 +183,10 @@ def test_a_star_needs_every_column_of_the_files():
         ("SELECT qqq FROM rejected_events", "There is: dt, event_id"),
         ("SELECT * FROM other.video_play_events", "no database 'other'"),
         ("SELECT 1 FROM video_play_events WHERE dt = :day", ":day has no value"),
+        (
+            "SELECT video_id FROM (SELECT dt FROM video_play_events)",
+            "no column 'video_id' there: the subquery does not select it",
+        ),
     ],
 )
 def test_a_name_that_is_not_there_is_answered_with_the_nearest(sql, sentence):

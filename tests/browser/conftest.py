@@ -1,36 +1,20 @@
-"""The browser, and the site it visits.
+"""The browser, and the site it visits: playlake's server and collector, over a stream in memory."""
 
-`site` is anything with a `url` and with `events()`, which answers what `POST /events` has accepted
-so far, in order. Here it is a small server of the static files with the collector's envelope; the
-tests know nothing else of it.
-"""
-
-import json
-import mimetypes
-import os
-import re
-import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-WEBAPP = Path(__file__).parents[2] / "webapp"
-POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-CHROMIUM_ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+from events.fields import COLLECTED
+from ingest.collector import Collector
+from playlake.server import create_app
+from playlake.serving import serving_app
+from playlake.testing.stream import MemoryStream
+from playlake.viewing import CHROMIUM_OPTIONS, browser_path
+from tests.lacking import lacking
 
 # What the browser's own frame callback saw, recorded without any code of the page: the media time
 # in seconds of each frame that was shown.
@@ -47,94 +31,39 @@ addEventListener("DOMContentLoaded", () => {
 """
 
 
-class _Handler(BaseHTTPRequestHandler):
-    """The files of webapp/, with the ranges that seeking a video needs, and `POST /events`."""
+class Site:
+    """The server's URL, and what it has accepted so far, in order."""
 
-    server: "StandInSite"
-
-    def do_GET(self) -> None:
-        path = WEBAPP / self.path.lstrip("/") if self.path != "/" else WEBAPP / "index.html"
-        if not path.is_file():
-            return self._answer(404, "text/plain", b"not found")
-        media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        body = path.read_bytes()
-        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("range", ""))
-        if not asked:
-            return self._answer(200, media_type, body)
-        first, last = int(asked[1]), min(int(asked[2] or len(body)), len(body) - 1)
-        extent = {"content-range": f"bytes {first}-{last}/{len(body)}"}
-        return self._answer(206, media_type, body[first : last + 1], extent)
-
-    def do_POST(self) -> None:
-        sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        events = sent if isinstance(sent, list) else [sent]
-        self.server.accepted.extend(events)
-        answer = {"data": {"success": True, "accepted": len(events)}}
-        self._answer(200, "application/json", json.dumps(answer).encode())
-
-    def _answer(
-        self, status: int, media_type: str, body: bytes, extra: dict[str, str] | None = None
-    ) -> None:
-        self.send_response(status)
-        headers = {
-            "content-type": media_type,
-            "content-length": str(len(body)),
-            "accept-ranges": "bytes",
-            "content-security-policy": POLICY,
-        }
-        for name, value in (headers | (extra or {})).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        """Stays quiet: what matters of a request is in the events."""
-
-
-class StandInSite(ThreadingHTTPServer):
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.accepted: list[dict[str, Any]] = []
-        self.url = f"http://127.0.0.1:{self.server_port}/"
+    def __init__(self, url: str, stream: MemoryStream) -> None:
+        self.url = url
+        self._stream = stream
 
     def events(self) -> list[dict[str, Any]]:
-        return list(self.accepted)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A browser drops a video's connection whenever it has enough of it."""
+        """The page's own fields; what the collector adds is tested with the collector."""
+        collected = msgspec.json.Decoder().decode_lines(b"".join(self._stream.records))
+        added = {field.name for field in COLLECTED}
+        return [{k: v for k, v in event.items() if k not in added} for event in collected]
 
 
 @pytest.fixture
-def site() -> Iterator[StandInSite]:
-    with StandInSite() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-def _chromium() -> str:
-    for name in ("chromium", "google-chrome"):
-        if path := shutil.which(name):
-            return path
-    reason = "Chromium is not installed: the browser tests need `chromium` or `google-chrome`"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
+def site() -> Iterator[Site]:
+    stream = MemoryStream()
+    app = create_app(Collector(stream.max_record_bytes), stream.submit)
+    with serving_app(app) as url:
+        yield Site(f"{url}/", stream)
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = _chromium()
+    path = browser_path() or lacking("Chromium is not installed; the browser tests play in it.")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGS)
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_OPTIONS))
         yield browser
         browser.close()
 
 
 @pytest.fixture
-def page(browser: Browser, site: StandInSite) -> Iterator[Page]:
+def page(browser: Browser, site: Site) -> Iterator[Page]:
     """The player page, loaded, with the frame oracle running."""
     with browser.new_context() as context:
         page = context.new_page()

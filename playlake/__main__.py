@@ -1,0 +1,5 @@
+"""`python -m playlake` is `playlake`."""
+
+from playlake.cli import main
+
+main()

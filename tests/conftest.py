@@ -1,0 +1,136 @@
+"""What tests share: the command line as a process, and a `playlake dev` to talk to."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+PLAYLAKE = (sys.executable, "-m", "playlake")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run_playlake(*arguments: str | Path, timeout: float = 120) -> Ran:
+    """Run the command line to its end."""
+    done = subprocess.run(
+        [*PLAYLAKE, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@dataclass
+class Dev:
+    """A running `playlake dev`."""
+
+    process: subprocess.Popen[str]
+    data: Path
+    url: str = ""
+    lines: list[str] = field(default_factory=list)
+
+    def post(self, event: object, **kwargs: object) -> httpx.Response:
+        """POST one JSON body."""
+        return httpx.post(f"{self.url}/events", json=event, timeout=10, **kwargs)
+
+    def stop(self, number: int = signal.SIGINT) -> str:
+        """Stop it as Ctrl-C does, and give everything it printed."""
+        self.process.send_signal(number)
+        self.process.wait(30)
+        self._reader.join(10)
+        return "".join(self.lines)
+
+    def kill(self) -> None:
+        """SIGKILL: no handler runs, nothing is flushed."""
+        self.process.kill()
+        self.process.wait(10)
+        self._reader.join(10)
+
+    def read_url(self) -> None:
+        """Follow what it prints, and wait for the line that names the URL."""
+        found = threading.Event()
+
+        def follow() -> None:
+            for line in self.process.stdout:
+                self.lines.append(line)
+                if match := re.search(r"serves (http://\S+?)/ ", line):
+                    self.url = match[1]
+                    found.set()
+            found.set()
+
+        self._reader = threading.Thread(target=follow, daemon=True)
+        self._reader.start()
+        assert found.wait(30), "playlake dev did not start"
+        assert self.url, "".join(self.lines)
+
+
+def start_dev(data: Path, *options: str) -> Dev:
+    """Start `playlake dev` on a free port."""
+    process = subprocess.Popen(
+        [*PLAYLAKE, "dev", "--port", "0", "--data", str(data), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+    )
+    dev = Dev(process, data)
+    try:
+        dev.read_url()
+    except AssertionError:
+        process.kill()
+        process.wait()
+        raise
+    return dev
+
+
+@contextmanager
+def running_dev(data: Path, *options: str) -> Iterator[Dev]:
+    """`playlake dev`, stopped at the end whatever happens."""
+    dev = start_dev(data, *options)
+    try:
+        yield dev
+    finally:
+        if dev.process.poll() is None:
+            dev.kill()
+        dev.process.stdout.close()
+
+
+@pytest.fixture
+def dev(tmp_path: Path) -> Iterator[Dev]:
+    """A `playlake dev` over a fresh folder."""
+    with running_dev(tmp_path / "data") as running:
+        yield running
+
+
+def eventually(check: Callable[[], object], seconds: float = 3.0) -> None:
+    """Call `check` until it raises no AssertionError any more, for so long at most."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            check()
+        except AssertionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return

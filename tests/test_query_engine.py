@@ -1,0 +1,294 @@
+"""The engine: the answers, what they scanned, and what is out of reach."""
+
+from datetime import datetime
+
+import pytest
+
+from catalog.cost import athena_cost_usd
+from catalog.drivers.duckdb_engine import Engine
+from catalog.drivers.local import LocalCatalog
+from catalog.drivers.sandbox import open_sandbox
+from events.errors import FullScanRefused, PlaylakeError, QueryFailed
+from tests.catalog_suite import PLAYS, Lake
+from tests.test_query_planning import LAB_SQL
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(tmp_path / "it's a lake")
+
+
+@pytest.fixture
+def catalog(lake, tmp_path):
+    with LocalCatalog(lake.root, tmp_path / "catalog.db") as catalog:
+        yield catalog
+
+
+@pytest.fixture
+def engine(catalog):
+    with Engine(catalog) as engine:
+        yield engine
+
+
+def rows(engine, sql, **options):
+    return list(engine.query(sql, **options))
+
+
+@pytest.fixture
+def three_days(lake, catalog):
+    keys = [
+        lake.write("2026-11-22", [{"video_id": "a", "started_at": 0, "ended_at": 10}]),
+        lake.write("2026-11-23", [{"video_id": "b", "started_at": 5, "ended_at": 7}]),
+        lake.write("2026-11-24", [{"video_id": "a", "started_at": 0, "ended_at": 4}]),
+        lake.write("2026-11-24", [{"video_id": "b", "started_at": 0, "ended_at": 1}]),
+    ]
+    catalog.register(keys)
+    return keys
+
+
+def test_the_labs_own_sql_is_refused_with_the_predicate_to_add(engine, three_days):
+    with pytest.raises(FullScanRefused) as raised:
+        engine.query(LAB_SQL)
+    assert str(raised.value) == (
+        "This query reads every day of video_play_events. Add a predicate on dt, such as "
+        "WHERE dt = '2026-11-24' (or dt BETWEEN '2026-11-01' AND '2026-11-24'), "
+        "or pass --full-scan."
+    )
+
+
+def test_the_labs_own_sql_answers_with_leave_for_a_full_scan(engine, three_days):
+    answer = engine.query(LAB_SQL, full_scan=True)
+    assert [tuple(column) for column in answer.columns] == [
+        ("video_id", "varchar"),
+        ("total_play_duration", "bigint"),
+        ("avg_play_duration", "double"),
+    ]
+    assert list(answer) == [("b", 3, 1.5), ("a", 14, 7.0)]
+
+
+def test_the_predicate_that_the_refusal_shows_is_accepted(engine, three_days):
+    sql = "SELECT video_id FROM video_play_events WHERE dt = '2026-11-24' ORDER BY 1"
+    assert rows(engine, sql) == [("a",), ("b",)]
+
+
+@pytest.mark.parametrize(
+    "predicate", ["dt = dt", "dt <> '2026-11-24'", "length(dt) = 10", "dt > ''"]
+)
+def test_a_predicate_that_lets_the_first_and_the_last_day_pass_is_no_bound(
+    engine, three_days, predicate
+):
+    with pytest.raises(FullScanRefused):
+        engine.query(f"SELECT 1 FROM video_play_events WHERE {predicate}")
+
+
+def test_an_empty_lake_refuses_and_answers_alike(engine):
+    with pytest.raises(FullScanRefused, match="WHERE dt = "):
+        engine.query("SELECT * FROM custom_events")
+    answer = engine.query("SELECT * FROM custom_events", full_scan=True)
+    assert list(answer) == []
+    assert answer.columns[-1] == ("dt", "varchar")
+    assert (answer.scanned.files, answer.scanned.partitions_total) == (0, 0)
+
+
+def test_a_query_of_no_table_is_answered(engine):
+    assert rows(engine, "SELECT 1 AS one") == [(1,)]
+
+
+def test_an_answer_says_what_it_scanned(engine, catalog, three_days):
+    sql = "SELECT video_id, ended_at FROM video_play_events WHERE dt >= '2026-11-23'"
+    scanned = engine.query(sql).scanned
+    read = catalog.files(PLAYS, ["2026-11-23", "2026-11-24"])
+    needed = [file.column_bytes[name] for file in read for name in ("video_id", "ended_at")]
+    assert scanned.bytes == sum(needed)
+    assert (scanned.partitions_read, scanned.partitions_total) == (2, 3)
+    assert (scanned.files, scanned.rows) == (3, 3)
+    assert scanned.athena_cost_usd == athena_cost_usd(sum(needed))
+
+
+def test_counting_rows_reads_no_column(engine, three_days):
+    answer = engine.query("SELECT COUNT(*) FROM video_play_events WHERE dt > '2026-11-22'")
+    assert list(answer) == [(3,)]
+    assert answer.scanned.bytes == 0
+
+
+def test_a_table_that_is_read_twice_is_counted_twice_in_bytes_and_once_in_files(
+    engine, catalog, three_days
+):
+    sql = """
+        SELECT a.video_id FROM video_play_events a JOIN video_play_events b
+        ON a.video_id = b.video_id WHERE a.dt = '2026-11-22' AND b.dt <= '2026-11-23'
+    """
+    scanned = engine.query(sql).scanned
+    first, second = (file.column_bytes["video_id"] for file in catalog.files(PLAYS)[:2])
+    assert scanned.bytes == first + (first + second)
+    assert (scanned.files, scanned.partitions_read, scanned.partitions_total) == (2, 2, 3)
+
+
+def test_only_the_files_of_the_selected_days_are_opened(engine, lake, three_days):
+    lake.tear(three_days[0])
+    sql = "SELECT SUM(ended_at) FROM video_play_events WHERE dt >= '2026-11-23'"
+    assert rows(engine, sql) == [(12,)]
+    with pytest.raises(QueryFailed):
+        rows(engine, "SELECT SUM(ended_at) FROM video_play_events WHERE dt >= '2026-11-22'")
+
+
+def test_a_file_that_nobody_registered_is_not_read(engine, lake, three_days):
+    lake.write("2026-11-24", [{"video_id": "a", "started_at": 0, "ended_at": 99}])
+    sql = "SELECT MAX(ended_at) FROM video_play_events WHERE dt = '2026-11-24'"
+    assert rows(engine, sql) == [(4,)]
+
+
+def test_a_file_older_than_a_column_gives_null_for_it(engine, lake, catalog):
+    old = lake.write("2026-11-24", [{"event_id": "1"}], columns=["event_id"])
+    new = lake.write("2026-11-24", [{"event_id": "2", "video_id": "a"}])
+    catalog.register([old, new])
+    sql = "SELECT event_id, video_id, dt FROM video_play_events WHERE dt = '2026-11-24' ORDER BY 1"
+    assert rows(engine, sql) == [("1", None, "2026-11-24"), ("2", "a", "2026-11-24")]
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("json_extract_scalar(properties, '$.name')", "x"),
+        ("CAST(json_extract_scalar(properties, '$.n') AS bigint) + 1", 8),
+        ("ended_at / 2", 2),
+        ("-ended_at / 2", -2),
+        ("SUM(ended_at) / COUNT(*)", 5),
+        ("AVG(ended_at)", 5.0),
+        ("date_trunc('hour', logged_at)", datetime(2026, 11, 24, 10)),  # noqa: DTZ001
+        ("from_unixtime(1)", datetime(1970, 1, 1, 0, 0, 1)),  # noqa: DTZ001
+        ("date_format(logged_at, '%Y/%m')", "2026/11"),
+        ("date_diff('minute', logged_at, timestamp '2026-11-24 11:00:00')", 30),
+        ("approx_distinct(video_id)", 1),
+        ("max_by(video_id, ended_at)", "a"),
+        ("day_of_week(date(dt))", 2),
+        ("split_part(dt, '-', 1)", "2026"),
+        ("regexp_like(dt, '^2026')", True),
+        ("count_if(is_bot)", 0),
+        ("sum(ended_at)", 5),
+    ],
+)
+def test_athenas_functions_mean_what_they_mean_in_athena(engine, lake, catalog, expression, value):
+    row = {
+        "video_id": "a",
+        "ended_at": 5,
+        "logged_at": datetime(2026, 11, 24, 10, 30),  # noqa: DTZ001
+        "properties": '{"name": "x", "n": 7}',
+    }
+    catalog.register([lake.write("2026-11-24", [row])])
+    sql = f"SELECT {expression} FROM video_play_events WHERE dt = '2026-11-24'"
+    assert rows(engine, sql) == [(value,)]
+
+
+def test_a_column_without_a_name_is_named_as_in_athena(engine):
+    answer = engine.query("SELECT 1 + 1, 2 AS my_col_2")
+    assert [column.name for column in answer.columns] == ["_col0", "my_col_2"]
+
+
+def test_today_is_the_utc_day(engine):
+    sql = "SELECT date_format(current_timestamp, '%Y-%m-%d') = CAST(current_date AS varchar)"
+    assert rows(engine, sql) == [(True,)]
+    assert rows(engine, "SELECT CAST(from_unixtime(0) AS varchar) LIKE '1970-01-01 00:00:00%'") == [
+        (True,)
+    ]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT nosuch(dt) FROM video_play_events WHERE dt = '1'",
+        "SELECT 1 / 0",
+        "SELECT CAST('x' AS bigint)",
+    ],
+)
+def test_what_the_engine_refuses_is_said_in_one_line(engine, sql):
+    with pytest.raises(QueryFailed) as raised:
+        engine.query(sql)
+    assert "\n" not in str(raised.value)
+
+
+def test_the_engine_reads_no_file_outside_the_lake(lake, tmp_path):
+    lake.write("2026-11-24")
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    with open_sandbox(lake.root) as connection:
+        key = f"{lake.root}/video_play_events/dt=2026-11-24/*.parquet".replace("'", "''")
+        assert connection.execute(f"SELECT COUNT(*) FROM read_parquet('{key}')").fetchone() == (1,)
+        for sql in (
+            f"SELECT * FROM read_csv('{secret}')",
+            f"SELECT * FROM '{secret}'",
+            f"COPY (SELECT 1) TO '{tmp_path}/out.csv'",
+            f"ATTACH '{tmp_path}/other.db'",
+            "INSTALL httpfs",
+            "SET enable_external_access = true",
+        ):
+            with pytest.raises(Exception, match=r"disabled|locked|does not exist"):
+                connection.execute(sql)
+
+
+def test_a_file_that_compaction_took_meanwhile_is_planned_anew(lake, catalog, three_days):
+    new = lake.write("2026-11-24", [{"video_id": "c", "ended_at": 5}], name="c0")
+
+    class Compacting:
+        """A catalog whose files are swapped right after they were named, once."""
+
+        lake = catalog.lake
+        partitions = catalog.partitions
+        swapped = False
+
+        def files(self, table, dts=None):
+            named = catalog.files(table, dts)
+            if not self.swapped:
+                self.swapped = True
+                catalog.replace(three_days[2:], [new])
+                for key in three_days[2:]:
+                    lake.delete(key)
+            return named
+
+    with Engine(Compacting()) as engine:
+        sql = "SELECT video_id FROM video_play_events WHERE dt = '2026-11-24'"
+        assert rows(engine, sql) == [("c",)]
+
+
+def test_a_file_that_was_deleted_behind_the_catalogs_back_is_named(engine, lake, three_days):
+    lake.delete(three_days[0])
+    with pytest.raises(QueryFailed, match=r"part-0000\.parquet .*sync"):
+        engine.query("SELECT video_id FROM video_play_events WHERE dt = '2026-11-22'")
+
+
+def test_many_rows_stream_and_an_answer_may_be_left_early(engine, lake, catalog):
+    catalog.register([lake.write("2026-11-24", [{"seq": n} for n in range(5_000)])])
+    sql = "SELECT seq FROM video_play_events WHERE dt = '2026-11-24' ORDER BY seq"
+    assert [seq for (seq,) in engine.query(sql)] == list(range(5_000))
+    with engine.query(sql) as answer:
+        assert next(iter(answer)) == (0,)
+    assert rows(engine, sql)[-1] == (4_999,)
+
+
+def test_answers_may_be_read_side_by_side(engine, three_days):
+    sql = "SELECT dt FROM video_play_events WHERE dt = :day"
+    answers = [engine.query(sql, parameters={"day": day}) for day in ("2026-11-22", "2026-11-23")]
+    assert [list(answer) for answer in answers] == [[("2026-11-22",)], [("2026-11-23",)]]
+
+
+MEGABYTE = 2**20
+
+
+@pytest.mark.parametrize(
+    ("scanned", "megabytes"),
+    [
+        (0, 10),
+        (10 * MEGABYTE, 10),
+        (10 * MEGABYTE + 1, 11),
+        (11 * MEGABYTE, 11),
+        (MEGABYTE * MEGABYTE, MEGABYTE),
+    ],
+)
+def test_athena_charges_whole_megabytes_and_ten_at_least(scanned, megabytes):
+    assert athena_cost_usd(scanned) == pytest.approx(5 * megabytes / MEGABYTE)
+
+
+def test_every_error_is_playlakes_own(engine, three_days):
+    for sql in ("SELECT", "SELECT 1 FROM x", "SELECT * FROM video_play_events", "SELECT 1 / 0"):
+        with pytest.raises(PlaylakeError):
+            engine.query(sql)
