@@ -19,6 +19,8 @@ MANY_FILES = 32
 SMALL_SHARE = 4
 """What is new is merged into what is large once it is a quarter of it: each row is then rewritten a
 few times in all, not once for every batch that follows it."""
+CHEAP_BYTES = 32 * 1024 * 1024
+"""A file up to this size is merged without counting: it takes about a second to write."""
 PATIENCE_SECONDS = 60.0
 """After this long without a new file a partition is merged whatever its shares."""
 
@@ -96,5 +98,6 @@ class Upkeep:
 
 def _is_due(files: tuple[DataFile, ...], quiet_seconds: float) -> bool:
     sizes = sorted(file.bytes for file in files)
-    worth_it = sum(sizes[:-1]) * SMALL_SHARE >= sizes[-1] or quiet_seconds >= PATIENCE_SECONDS
-    return worth_it and (quiet_seconds >= QUIET_SECONDS or len(files) >= MANY_FILES)
+    worth_it = sizes[-1] <= max(CHEAP_BYTES, sum(sizes[:-1]) * SMALL_SHARE)
+    quiet_or_many = quiet_seconds >= QUIET_SECONDS or len(files) >= MANY_FILES
+    return quiet_seconds >= PATIENCE_SECONDS or (worth_it and quiet_or_many)

@@ -1,20 +1,20 @@
-"""The commands that ask: query, report, export."""
+"""The commands that ask: query, report, export.
+
+Engines and parsers are loaded by the command that uses them, so that no other command waits.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from catalog.answer import Answer
-from catalog.drivers.duckdb_engine import Engine
-from catalog.drivers.local import LocalCatalog
-from catalog.named import NamedQuery, named_queries, named_query
-from catalog.statement import Value
 from events.errors import SettingsError
 from playlake.cli.options import (
     DEFAULT_DATA,
@@ -27,22 +27,15 @@ from playlake.cli.options import (
     day_range,
     today,
 )
-from playlake.cli.rendering import render, scanned_text, write_csv
+from playlake.cli.rendering import render, render_listing, scanned_text, write_csv
 from playlake.folder import DataFolder
 
-
-def add_commands(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command(
-        epilog='playlake query "SELECT video_id, sum(duration) FROM video_play_events'
-        " WHERE dt = '2026-11-24' GROUP BY 1\""
-    )(query)
-    names = ", ".join(each.name for each in named_queries())
-    app.command(
-        help=f"Answer a named query: {names}.",
-        epilog="playlake report play_time_by_video --since 2026-11-01 --until 2026-11-30",
-    )(report)
-    app.command(epilog="playlake export daily_plays --csv daily.csv --since 2026-11-01")(export)
+if TYPE_CHECKING:
+    from catalog.answer import Answer
+    from catalog.drivers.duckdb_engine import Engine
+    from catalog.drivers.local import LocalCatalog
+    from catalog.named import NamedQuery
+    from catalog.statement import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +49,9 @@ class Lake:
 @contextmanager
 def opened(data: Path) -> Iterator[Lake]:
     """The lake in a data folder; raises SettingsError when nothing is in it."""
+    from catalog.drivers.duckdb_engine import Engine
+    from catalog.drivers.local import LocalCatalog
+
     folder = DataFolder(data).must_exist()
     with LocalCatalog(folder.lake, folder.catalog) as catalog, Engine(catalog) as engine:
         yield Lake(catalog, engine)
@@ -75,22 +71,27 @@ def query(
 
 
 def report(
-    name: Annotated[str, typer.Argument(help="The report's name.")],
+    name: Annotated[
+        str | None, typer.Argument(help="A named query; without one, they are listed.")
+    ] = None,
     since: Since = None,
     until: Until = None,
     user_id: UserId = None,
     data: Data = DEFAULT_DATA,
     output: OutputFormat = Format.TABLE,
 ) -> None:
-    """Answer a named query."""
-    named = named_query(name.replace("-", "_"))
+    """Answer a named query, or list the ones there are."""
+    if name is None:
+        _list_reports(output)
+        return
+    named = _find(name)
     arguments = _arguments(named, since, until, user_id)
     with opened(data) as lake, lake.engine.query(named.sql, parameters=arguments) as answer:
         render(answer, output, title=f"{named.title}\n[dim not bold]{named.description}[/]")
 
 
 def export(
-    name: Annotated[str, typer.Argument(help="The report's name.")],
+    name: Annotated[str, typer.Argument(help="A named query.")],
     csv: Annotated[Path, typer.Option("--csv", metavar="FILE", help="The file to write.")],
     since: Since = None,
     until: Until = None,
@@ -98,13 +99,34 @@ def export(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Write a report to a CSV file, every row of it."""
-    named = named_query(name.replace("-", "_"))
+    named = _find(name)
     arguments = _arguments(named, since, until, user_id)
     with opened(data) as lake, lake.engine.query(named.sql, parameters=arguments) as answer:
         rows = _write_file(answer, csv)
         console = Console(highlight=False)
         console.print(f"Wrote {rows:,} rows to {csv}.", soft_wrap=True)
         console.print(f"[dim]{scanned_text(answer.scanned)}[/]", soft_wrap=True)
+
+
+def _find(name: str) -> NamedQuery:
+    from catalog.named import named_query
+
+    return named_query(name.replace("-", "_"))
+
+
+def _list_reports(output: Format) -> None:
+    from catalog.named import named_queries
+
+    columns = {"report": "varchar", "what it says": "varchar", "options": "varchar"}
+    rows = [
+        (each.name, each.description, ", ".join(_option(one.name) for one in each.parameters))
+        for each in named_queries()
+    ]
+    render_listing(columns, rows, output)
+
+
+def _option(parameter: str) -> str:
+    return "--" + parameter.replace("_", "-")
 
 
 def _arguments(

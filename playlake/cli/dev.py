@@ -11,17 +11,8 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from events.errors import SettingsError
-from ingest.settings import parse_origins
-from playlake.cli.fate import FatePrinter
 from playlake.cli.options import DEFAULT_DATA, Data
 from playlake.folder import DataFolder
-from playlake.pipeline import LocalPipeline, Observers, PipelineSettings
-from playlake.server import create_app, server
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command(epilog="playlake dev --port 8080 --data data")(dev)
 
 
 def dev(
@@ -37,6 +28,11 @@ def dev(
 
     Prints each event's fate as it arrives. Ctrl-C delivers what is left, then stops.
     """
+    from ingest.settings import parse_origins
+    from playlake.cli.fate import FatePrinter
+    from playlake.pipeline import LocalPipeline, Observers, PipelineSettings
+    from playlake.server import create_app, server
+
     console = Console(highlight=False)
     _log_to(console)
     settings = PipelineSettings(allowed_origins=parse_origins(allow_origin))

@@ -1,13 +1,13 @@
 """The commands that look at what there is: partitions, rejected, sync, schema."""
 
+from __future__ import annotations
+
 import json
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.console import Console
 
-from catalog.data_file import DataFile
-from catalog.drivers.local import LocalCatalog
 from events.errors import UnknownName
 from events.json_schema import json_schema
 from events.registry import REGISTRY
@@ -17,15 +17,11 @@ from playlake.cli.options import DEFAULT_DATA, Data, Format, OutputFormat
 from playlake.cli.rendering import render, render_listing
 from playlake.folder import DataFolder
 
+if TYPE_CHECKING:
+    from catalog.data_file import DataFile
+    from catalog.drivers.local import LocalCatalog
+
 _TABLE = typer.Argument(help="A table; all of them by default.")
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command(epilog="playlake partitions video_play_events")(partitions)
-    app.command(epilog="playlake rejected --limit 5")(rejected)
-    app.command(epilog="playlake sync --data data")(sync)
-    app.command(epilog="playlake schema video_play > video_play.schema.json")(schema)
 
 
 def partitions(
@@ -34,6 +30,8 @@ def partitions(
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """List the days there are of each table, with their files, rows and bytes."""
+    from catalog.drivers.local import LocalCatalog
+
     folder = DataFolder(data).must_exist()
     names = [each.name for each in REGISTRY.tables]
     if table is not None and table not in names:
@@ -64,6 +62,8 @@ def rejected(
 
 def sync(data: Data = DEFAULT_DATA) -> None:
     """Make the catalog agree with what lies in the lake, and say what that took."""
+    from catalog.drivers.local import LocalCatalog
+
     folder = DataFolder(data)
     console = Console(highlight=False)
     with LocalCatalog(folder.lake, folder.catalog) as catalog:

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 import typer
 from rich.console import Console
@@ -28,8 +29,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (dev, simulate, ask, look, demo):
-    module.add_commands(app)
+_ONE_DAY = (
+    "SELECT video_id, SUM(duration) FROM video_play_events WHERE dt = '2026-11-24' GROUP BY 1"
+)
+_COMMANDS: dict[Callable[..., None], str] = {
+    demo.demo: "playlake demo",
+    dev.dev: "playlake dev --port 8080 --data data",
+    simulate.simulate: "playlake simulate --viewers 500 --days 30 --seed 1 --data data",
+    ask.query: f'playlake query "{_ONE_DAY}"',
+    ask.report: "playlake report play_time_by_video --since 2026-11-01 --until 2026-11-30",
+    ask.export: "playlake export daily_plays --csv daily.csv --since 2026-11-01",
+    look.partitions: "playlake partitions video_play_events",
+    look.rejected: "playlake rejected --limit 5",
+    look.sync: "playlake sync --data data",
+    look.schema: "playlake schema video_play > video_play.schema.json",
+}
+"""Each command, with an example."""
+for command, example in _COMMANDS.items():
+    app.command(epilog=f"Example: {example}")(command)
 
 
 def main() -> None:

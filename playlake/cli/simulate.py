@@ -1,11 +1,13 @@
 """The command `simulate`: realistic traffic, with its own ground truth."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,16 +15,12 @@ from rich.console import Console
 from events.errors import PlaylakeError, SettingsError
 from playlake.cli.options import DEFAULT_DATA, parse_day, today
 from playlake.cli.progress import progress
-from playlake.feed import feed_folder, feed_url
 from playlake.folder import DataFolder
-from playlake.simulation import Scenario, SimulatedRequest, Simulation, Totals
+
+if TYPE_CHECKING:
+    from playlake.simulation import SimulatedRequest, Simulation, Totals
 
 _DAY_MS = 86_400_000
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command(epilog="playlake simulate --viewers 500 --days 30 --seed 1 --data data")(simulate)
 
 
 def simulate(
@@ -47,6 +45,8 @@ def simulate(
 
     It knows what it meant, so that answers can be checked against its ground truth.
     """
+    from playlake.simulation import Scenario, Simulation
+
     if to is not None and data is not None:
         raise SettingsError("give --to URL or --data DIR, not both")
     last = today() - timedelta(days=1) if until is None else parse_day("--until", until)
@@ -60,6 +60,8 @@ def simulate(
 
 def run_simulation(simulation: Simulation, days: int, to: str | None, data: Path) -> None:
     """Send the simulation's requests to a URL or into a data folder, with a progress bar."""
+    from playlake.feed import feed_folder, feed_url
+
     with progress(f"Simulating {days} days", days) as update:
         requests = _watched(simulation.requests(), update)
         if to is None:

@@ -27,21 +27,24 @@ def _model(table: str) -> str:
     return f"{_MODEL_START}(?:{_names(table)})"
 
 
-# A television's model stands first after the Android version, or after the locale there.
-_TV_MODEL = r"android[^)]*?;\s(?:[a-z]{2}-[a-z]{2};\s)?(?:" + _names(tokens.TV_MODELS) + ")"
+def _television(table: str) -> str:
+    """A television's model stands first after the Android version, or after the locale there."""
+    return rf"android[^)]*?;\s(?:[a-z]{{2}}-[a-z]{{2}};\s)?(?:{_names(table)})"
+
+
 _COMPUTER = r"mozilla/5\.0\s\((?:macintosh|windows\snt|x11)"
 
 # (device type, pattern)
 RULES: tuple[tuple[str, str], ...] = (
-    # CUBOT and XBot are telephones; "bot" must not take them.
-    ("mobile", r"android.*;\s(?:cubot|xbot)[\s_].*mobile"),
+    # Telephones whose names end in "bot" or "pad".
+    ("mobile", r"android.*;\s(?:[a-z]{1,2}-)?(?:coolpad|cubot|padfone|xbot)[ _-].*mobile"),
     ("other", _any(tokens.OTHER)),
     ("other", _model(tokens.OTHER_MODELS)),
     ("bot", _any(tokens.BOTS)),
     ("bot", _any(tokens.CALLING_CARDS)),
     ("bot", _COMPUTER + r".*(?:" + _any(tokens.EXAMINERS) + ")"),
     ("tv", _any(tokens.TVS)),
-    ("tv", _TV_MODEL),
+    ("tv", _television(tokens.TV_MODELS)),
     ("tablet", r"silk[/-].*safari"),
     ("mobile", r"\(mobile;|windows\sphone"),
     ("desktop", _any(tokens.COMPUTERS)),
