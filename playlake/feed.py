@@ -1,8 +1,9 @@
 """Requests, fed to a collector: one in this process or one behind a URL."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from itertools import islice
 
 import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -16,6 +17,8 @@ from playlake.folder import DataFolder
 from playlake.pipeline import LocalPipeline, PipelineSettings
 from playlake.simulation import SimulatedRequest
 
+REQUESTS_AT_ONCE = 1_000
+"""So many share the spool's commits, and wait for them together."""
 CONNECTIONS = 8
 PATIENCE_SECONDS = 60
 
@@ -25,17 +28,22 @@ def feed_folder(requests: Iterable[SimulatedRequest], folder: DataFolder) -> Non
     # Nobody waits for an answer about the first event: batches are cut by size alone.
     patient = replace(DEFAULTS, buffering=Buffering(max_age_ms=3_600_000))
     with LocalPipeline(folder, PipelineSettings(delivery=patient)) as pipeline:
-        stored: Future[None] | None = None
-        for number, request in enumerate(requests):
-            _, records = pipeline.collector.collect(_as_request(request))
-            if records:
-                stored = pipeline.spool.submit(records)
-            if number % 1_000 == 999:
-                if stored:
-                    stored.result()
-                while pipeline.delivery.deliver_due():
-                    pass
+        for some in _chunks(requests):
+            stored = [pipeline.spool.submit(records) for records in _collected(pipeline, some)]
+            for future in stored:
+                future.result()
+            while pipeline.delivery.deliver_due():
+                pass
         pipeline.settle()
+
+
+def _collected(
+    pipeline: LocalPipeline, requests: Iterable[SimulatedRequest]
+) -> Iterator[list[bytes]]:
+    for request in requests:
+        _, records = pipeline.collector.collect(_as_request(request))
+        if records:
+            yield records
 
 
 def feed_url(requests: Iterable[SimulatedRequest], url: str) -> None:
@@ -88,3 +96,10 @@ def _as_request(request: SimulatedRequest) -> Request:
 def _headers(request: SimulatedRequest) -> dict[str, str]:
     own = {"user-agent": request.user_agent, "referer": request.referer}
     return {"content-type": request.content_type} | {k: v for k, v in own.items() if v is not None}
+
+
+def _chunks(requests: Iterable[SimulatedRequest]) -> Iterator[list[SimulatedRequest]]:
+    """The requests, so many at a time."""
+    iterator = iter(requests)
+    while chunk := list(islice(iterator, REQUESTS_AT_ONCE)):
+        yield chunk

@@ -87,8 +87,9 @@ class LocalPipeline:
     def settle(self) -> None:
         """Deliver everything that was collected and make each event one row."""
         self.delivery.drain()
-        self.upkeep.note_all()
+        self.upkeep.take_over()
         self.upkeep.compact_all()
+        self.upkeep.delete_replaced()
 
     def start(self) -> "Background":
         """Deliver and keep the lake up in the background."""

@@ -2,10 +2,11 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from catalog.data_file import DataFile
+from catalog.data_file import DataFile, Reason
 from catalog.port import FileCatalog
 from events.errors import Unavailable
 from events.registry import REGISTRY
@@ -21,6 +22,9 @@ SMALL_SHARE = 4
 few times in all, not once for every batch that follows it."""
 CHEAP_BYTES = 32 * 1024 * 1024
 """A file up to this size is merged without counting: it takes about a second to write."""
+GRACE_SECONDS = 5.0
+"""How long a file stays after another took its place: a query that was planned before the swap may
+be reading it still."""
 PATIENCE_SECONDS = 60.0
 """After this long without a new file a partition is merged whatever its shares."""
 
@@ -35,23 +39,30 @@ class Upkeep:
     store: Store
     clock: Callable[[], float] = time.monotonic
     _grown: dict[Partition, float] = field(default_factory=dict)
+    _replaced: deque[tuple[float, str]] = field(default_factory=deque)
 
     def note_growth(self, table: str, dt: str) -> None:
         """A partition got a file just now. Any thread may say so."""
         self._grown[table, dt] = self.clock()
 
-    def note_all(self) -> None:
-        """Take up what an earlier process left: every partition of more than one file."""
+    def take_over(self) -> None:
+        """Take up what an earlier process left, however it ended: files that the catalog does not
+        know or that were replaced, and partitions of more than one file."""
+        for skipped in self.catalog.sync().skipped:
+            if skipped.reason is Reason.SUPERSEDED:
+                self._replaced.append((self.clock(), skipped.key))
         for table in REGISTRY.tables:
             for dt in self.catalog.partitions(table.name):
                 if len(self.catalog.files(table.name, {dt})) > 1:
                     self._grown.setdefault((table.name, dt), self.clock())
 
     def run(self, stop: threading.Event) -> None:
-        """Compact what is due, until `stop` is set."""
-        self.note_all()
+        """Compact what is due, until `stop` is set; what was replaced is then deleted at once."""
+        self.take_over()
         while not stop.wait(QUIET_SECONDS / 4):
             self.compact_due()
+            self.delete_replaced(GRACE_SECONDS)
+        self.delete_replaced()
 
     def compact_due(self) -> list[Compacted]:
         """Compact each partition that has grown and is due."""
@@ -73,6 +84,11 @@ class Upkeep:
             for compacted in self._compact(partition, grown_at)
         ]
 
+    def delete_replaced(self, grace_seconds: float = 0.0) -> None:
+        """Delete the files that were replaced at least so long ago."""
+        while self._replaced and self.clock() - self._replaced[0][0] >= grace_seconds:
+            self.store.delete(self._replaced.popleft()[1])
+
     def _compact(self, partition: Partition, grown_at: float) -> list[Compacted]:
         table, dt = partition
         files = self.catalog.files(table, {dt})
@@ -86,8 +102,7 @@ class Upkeep:
             # Nothing has changed, and nothing depends on it now: it is due again later.
             self.note_growth(table, dt)
             return []
-        for key in done.replaced:
-            self.store.delete(key)
+        self._replaced.extend((self.clock(), key) for key in done.replaced)
         return [done]
 
     def _forget(self, partition: Partition, grown_at: float) -> None:

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from catalog.drivers.local import LocalCatalog
-from events.errors import CatalogUnavailable
+from events.errors import CatalogUnavailable, SettingsError
 from tests.catalog_suite import PLAYS, FileCatalogSuite, Lake, keys
 
 REGISTER = """
@@ -88,3 +88,8 @@ def test_a_folder_that_is_not_there_yet_is_an_empty_lake(tmp_path):
         Lake(tmp_path / "lake").write("2026-11-24")
         catalog.sync()
         assert catalog.partitions(PLAYS) == ("2026-11-24",)
+
+
+def test_a_lake_inside_what_looks_like_a_partition_is_refused(tmp_path):
+    with pytest.raises(SettingsError, match="rename"):
+        LocalCatalog(tmp_path / "dt=2026-11-24" / "lake", tmp_path / "catalog.db")

@@ -1,4 +1,4 @@
-"""`playlake dev`, killed with SIGKILL at random moments under load: nothing acknowledged is lost."""
+"""`playlake dev`, killed by SIGKILL at random moments under load: what it acknowledged is kept."""
 
 import itertools
 import random

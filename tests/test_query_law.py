@@ -36,6 +36,7 @@ on_dt = st.one_of(
         "{{0}}dt > date_format(date '{}' - interval '3' day, '%Y-%m-%d')".format,
         st.sampled_from(DAYS),
     ),
+    # What a row that an outer join fills with NULLs passes, or not.
     st.sampled_from(
         ["{0}dt IS NULL", "{0}dt IS NOT NULL", "COALESCE({0}dt, '2026-10-01') = '2026-10-01'"]
     ),
@@ -62,6 +63,8 @@ SHAPES = [
     "WITH x AS (SELECT * FROM video_play_events WHERE {q}) SELECT dt, seq FROM x WHERE {p}",
     "WITH x AS (SELECT * FROM video_play_events)"
     " SELECT a.dt, b.dt FROM x a JOIN x b ON a.video_id = b.video_id WHERE {pa} AND {qb}",
+    "WITH x AS (SELECT * FROM video_play_events)"
+    " SELECT dt, seq FROM x WHERE {p} UNION ALL SELECT dt, COUNT(*) FROM x GROUP BY dt",
     "SELECT dt, n FROM (SELECT dt, COUNT(*) n FROM video_play_events GROUP BY dt) WHERE {d}",
     "SELECT dt, n FROM (SELECT dt, COUNT(*) n FROM video_play_events GROUP BY ROLLUP (dt))"
     " WHERE {d}",
@@ -75,9 +78,10 @@ SHAPES = [
     " SELECT dt FROM video_player_events WHERE seq > 2) WHERE {d}",
     *(
         "SELECT a.dt, a.seq, b.dt, b.seq FROM video_play_events a"
-        f" {side} JOIN video_player_events b ON a.seq = b.seq AND {{on}} WHERE {{pa}}{rest}"
+        f" {side} JOIN video_player_events b ON a.seq = b.seq{on} WHERE {rest}"
         for side in ("", "LEFT", "RIGHT", "FULL")
-        for rest in ("", " AND {qb}")
+        for on in ("", " AND {qa}", " AND {qb}")
+        for rest in ("{pa}", "{pb}")
     ),
     *(
         "SELECT a.dt, b.dt, c.seq FROM video_play_events a"
@@ -164,8 +168,9 @@ def filled(shape, anything, other, on_day):
         d=on_day.format(""),
         pa=anything.format("a."),
         qb=other.format("b."),
+        pb=anything.format("b."),
+        qa=other.format("a."),
         qw=other.format("w."),
-        on=other.format("a."),
     )
 
 

@@ -11,16 +11,23 @@ from catalog.drivers.applying import Applied, apply, superseded
 from catalog.drivers.database import Database
 from catalog.drivers.folder import objects
 from catalog.drivers.footer import read_footer
-from events.errors import CatalogUnavailable
+from events.errors import CatalogUnavailable, SettingsError
 from events.layout import parse_key
 from events.registry import REGISTRY
+from events.table import PARTITION_KEY
 
 
 class LocalCatalog:
-    """See `catalog.port.FileCatalog`. Several processes may share a database; close it."""
+    """See `catalog.port.FileCatalog`. Several processes may share a database; close it.
+
+    Raises `SettingsError` for a lake inside a folder that looks like a partition.
+    """
 
     def __init__(self, lake: Path, path: Path) -> None:
         self.lake = lake.absolute()
+        if any(part.startswith(f"{PARTITION_KEY}=") for part in self.lake.parts):
+            # An engine that reads the day from the path would find two.
+            raise SettingsError(f"{lake} lies in a folder named {PARTITION_KEY}=; rename that.")
         self._database = Database(path)
         self._tables = frozenset(table.name for table in REGISTRY.tables)
 

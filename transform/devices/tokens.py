@@ -25,8 +25,8 @@ BOTS = r"""
     grapeshot  gtmetrix  hardenize  harvest  headless  healthcheck  heritrix  hetrixtools  hotjar
     html_?(?:check|unit|valid)  http_?(?:client|get|mon|unit)  \+https?:  httrack  hubspot
     ia_archiver  iframely  index(?:er|ing)  infegy  inspect(?:or|ion)  inspici  instapaper
-    iplabel  ips-agent  java/[0-9]  \$\{jndi:  jsdom  keynote  ktxn  \bl9(?:explore|tcpid)  larbin
-    libwww-perl  lighthouse  link(?:check|dex|preview|tiger|walker)
+    iplabel  ips-agent  ^java/  \bjava/1  \$\{jndi:  jsdom  keynote  ktxn  \bl9(?:explore|tcpid)
+    larbin  libwww-perl  lighthouse  link(?:check|dex|preview|tiger|walker)
     (?:link|url|uri|web|page)\s?-?preview  linkverif  lipperhey  loadimpact  lookup  ltx71
     manus-user  marketgoo  masscan  mediapartners  mediatrust  megaindex  metrics  mimecast
     mirror  mistralai  mobileok  monitis  monitor(?:ing)?\b  moreover  morningscore  nessus
