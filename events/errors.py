@@ -3,6 +3,7 @@
     PlaylakeError
     ├── SettingsError          a setting is missing, or cannot be what it is
     ├── DeclarationError       an event type contradicts itself or its neighbours
+    ├── ingest.refusals.Refused   a request is not accepted; it ends in a response, inside ingest
     ├── Unavailable            infrastructure did not answer; nothing was acknowledged, try again
     │   ├── StreamUnavailable  the stream did not take the records
     │   ├── StoreUnavailable   the lake's store did not take or give an object

@@ -6,5 +6,5 @@ MAX_EVENT_BYTES = 256 * 1024
 MAX_ADDED_BYTES = 16 * 1024
 """What the collector may add to an event: ids, times, two header values."""
 
-MAX_NESTING = 32
-"""Objects and arrays within each other."""
+MAX_DEPTH = 32
+"""How many levels of objects and arrays an event may have; the event itself is the first."""

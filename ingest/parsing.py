@@ -7,14 +7,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from events.limits import MAX_DEPTH, MAX_EVENT_BYTES
 from ingest.refusals import Refused
 
 MAX_EVENTS = 500
 """How many events one request may carry."""
-MAX_EVENT_BYTES = 256 * 1024
-"""The largest event, as the client wrote it."""
-MAX_DEPTH = 32
-"""How many levels of objects and arrays an event may have; the event itself is the first."""
 
 _SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from events.limits import MAX_DEPTH, MAX_EVENT_BYTES
 from ingest.body import MAX_BODY_BYTES
 from ingest.collector import Collected, Collector
 from ingest.packing import pack
-from ingest.parsing import MAX_DEPTH, MAX_EVENT_BYTES, MAX_EVENTS
+from ingest.parsing import MAX_EVENTS
 from ingest.recording import MAX_HEADER_CHARACTERS
 from ingest.refusals import STATUS_OF
 from ingest.request import Request
