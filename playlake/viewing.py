@@ -1,7 +1,13 @@
 """A real video, played in a real browser: the demo's own play."""
 
+from __future__ import annotations
+
 import shutil
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Playwright
 
 CHROMIUM_OPTIONS = (
     "--no-sandbox",
@@ -49,20 +55,32 @@ def view(url: str, seconds: float) -> Viewed | Missing:
     except ImportError:
         return Missing("playwright is not installed (pip install playwright)")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_OPTIONS))
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=[*CHROMIUM_OPTIONS, f"--user-agent={_agent(playwright, path)}"],
+        )
         try:
-            # A headless browser says so in its agent, and is counted as the bot it mostly is; this
-            # one stands for the person who would sit here.
-            agent = browser.new_page().evaluate("navigator.userAgent")
-            page = browser.new_page(user_agent=agent.replace("HeadlessChrome", "Chrome"))
-            page.goto(url)
-            video = page.locator("video")
-            video.evaluate("video => { video.muted = true; return video.play() }")
-            page.wait_for_timeout(seconds * 500)
-            video.evaluate("video => { video.currentTime += 3 }")
-            page.wait_for_timeout(seconds * 500)
-            # Leaving while it plays: the last interval goes by beacon.
-            page.goto("about:blank")
+            _watch(browser.new_page(), url, seconds)
             return Viewed(f"Chromium {browser.version}", seconds)
         finally:
             browser.close()
+
+
+def _agent(playwright: Playwright, path: str) -> str:
+    """The agent that the browser would have on somebody's desk. A headless one says that it is
+    headless, and is rightly counted as a bot; this one stands for the person at that desk."""
+    browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_OPTIONS))
+    agent = str(browser.new_page().evaluate("navigator.userAgent"))
+    browser.close()
+    return agent.replace("HeadlessChrome", "Chrome")
+
+
+def _watch(page: Page, url: str, seconds: float) -> None:
+    page.goto(url)
+    video = page.locator("video")
+    video.evaluate("video => { video.muted = true; return video.play() }")
+    page.wait_for_timeout(seconds * 500)
+    video.evaluate("video => { video.currentTime += 3 }")
+    page.wait_for_timeout(seconds * 500)
+    # Leaving while it plays: the last interval goes by beacon.
+    page.goto("about:blank")

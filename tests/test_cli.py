@@ -102,7 +102,7 @@ def test_every_table_has_the_rows_that_the_truth_counts(month):
 
 def test_a_one_day_report_reads_one_of_thirty_partitions_and_says_so(month):
     ran = month.run("report", "device_mix", "--since", UNTIL, "--until", UNTIL)
-    assert "Scanned 1 of 30 partitions, 1 files" in ran.out
+    assert "Scanned 1 of 30 partitions, 1 file," in ran.out
     assert "Athena would charge $0.00005" in ran.out
 
 

@@ -27,6 +27,7 @@ from playlake.cli.options import (
     day_range,
     today,
 )
+from playlake.cli.progress import waiting
 from playlake.cli.rendering import render, render_listing, scanned_text, write_csv
 from playlake.folder import DataFolder
 
@@ -66,7 +67,7 @@ def query(
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Answer SQL from the days it asks for, and say what that read."""
-    with opened(data) as lake, lake.engine.query(sql, full_scan=full_scan) as answer:
+    with opened(data) as lake, _asked(lake, sql, full_scan=full_scan) as answer:
         render(answer, output)
 
 
@@ -86,7 +87,7 @@ def report(
         return
     named = _find(name)
     arguments = _arguments(named, since, until, user_id)
-    with opened(data) as lake, lake.engine.query(named.sql, parameters=arguments) as answer:
+    with opened(data) as lake, _asked(lake, named.sql, parameters=arguments) as answer:
         render(answer, output, title=f"{named.title}\n[dim not bold]{named.description}[/]")
 
 
@@ -101,11 +102,22 @@ def export(
     """Write a report to a CSV file, every row of it."""
     named = _find(name)
     arguments = _arguments(named, since, until, user_id)
-    with opened(data) as lake, lake.engine.query(named.sql, parameters=arguments) as answer:
+    with opened(data) as lake, _asked(lake, named.sql, parameters=arguments) as answer:
         rows = _write_file(answer, csv)
         console = Console(highlight=False)
         console.print(f"Wrote {rows:,} rows to {csv}.", soft_wrap=True)
         console.print(f"[dim]{scanned_text(answer.scanned)}[/]", soft_wrap=True)
+
+
+def _asked(
+    lake: Lake,
+    sql: str,
+    *,
+    full_scan: bool = False,
+    parameters: Mapping[str, Value] | None = None,
+) -> Answer:
+    with waiting("Reading"):
+        return lake.engine.query(sql, full_scan=full_scan, parameters=parameters)
 
 
 def _find(name: str) -> NamedQuery:

@@ -1,6 +1,7 @@
 """A progress bar for what takes long."""
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,20 @@ from rich.progress import Progress
 
 PATIENCE_SECONDS = 2.0
 """What is done sooner shows no bar."""
+
+
+@contextmanager
+def waiting(label: str) -> Iterator[None]:
+    """Show that something is under way whose end nobody knows; on standard error, if a terminal."""
+    status = Console(stderr=True).status(label)
+    timer = threading.Timer(PATIENCE_SECONDS, status.start)
+    if sys.stderr.isatty():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        status.stop()
 
 
 @contextmanager

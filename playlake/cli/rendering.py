@@ -69,14 +69,15 @@ def scanned_text(scanned: Scanned) -> str:
     """What a query read and what Athena would charge, in one line."""
     return (
         f"Scanned {scanned.partitions_read} of {scanned.partitions_total} partitions,"
-        f" {scanned.files:,} files, {bytes_text(scanned.bytes)}."
+        f" {scanned.files:,} file{'' if scanned.files == 1 else 's'}, {bytes_text(scanned.bytes)}."
         f" Athena would charge {usd_text(scanned.athena_cost_usd)}."
     )
 
 
 def _print_table(answer: Answer | Listing, title: str | None) -> None:
     # Where nobody's window bounds it, a line stays a line, for grep.
-    console = Console() if sys.stdout.isatty() else Console(width=10_000)
+    width = None if sys.stdout.isatty() else 10_000
+    console = Console(width=width, highlight=False)
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
     for column in answer.columns:
         number = column.type.startswith(_NUMBERS)
@@ -124,7 +125,9 @@ def _print_scanned(answer: Answer | Listing) -> None:
     sys.stdout.flush()
     if answer.scanned is None:
         return
-    Console(stderr=True).print(f"[dim]{scanned_text(answer.scanned)}[/]", soft_wrap=True)
+    Console(stderr=True, highlight=False).print(
+        f"[dim]{scanned_text(answer.scanned)}[/]", soft_wrap=True
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,43 @@
+"""`playlake demo`, as `make demo` runs it, with fewer viewers."""
+
+import json
+import re
+
+from playlake.viewing import browser_path
+from tests.conftest import run_playlake
+from tests.lacking import lacking
+
+
+def test_the_demo_shows_a_month_that_equals_its_truth_and_a_play_from_a_browser(tmp_path):
+    data = tmp_path / "demo"
+    ran = run_playlake("demo", "--viewers", 60, "--data", data)
+    assert ran.code == 0, ran.err
+    assert ran.out.count("  equal") == 7
+    assert "DIFFERENT" not in ran.out
+    for title in ("Daily plays", "Device mix", "Play time by video", "Watch time by user"):
+        assert title in ran.out
+    assert "Scanned 1 of 3" in ran.out
+    assert "or pass --full-scan" in ran.out
+    if browser_path() is None:
+        assert "no Chromium" in ran.out
+        lacking("Chromium is not installed; the demo's own play needs it.")
+    assert re.search(r"dawn +0 .* seek +Chrome", ran.out)
+    plays = run_playlake(
+        *("query", "SELECT * FROM video_play_events WHERE video_id = 'dawn' AND dt > '2026'"),
+        *("--format", "json", "--data", data),
+    )
+    rows = json.loads(plays.out)
+    assert {row["end_reason"] for row in rows} >= {"seek", "hide"}
+    assert not any(row["is_bot"] for row in rows)
+    # Six seconds of watching with a skip of three in the middle: the skip is not counted.
+    assert 4_000 < sum(row["duration"] for row in rows) < 7_000
+
+
+def test_the_demo_begins_its_own_folder_anew_and_touches_no_other(tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "precious").write_text("mine")
+    ran = run_playlake("demo", "--data", other)
+    assert ran.code == 2
+    assert "no data folder" in ran.err
+    assert (other / "precious").read_text() == "mine"
