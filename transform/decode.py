@@ -11,6 +11,7 @@ from functools import reduce
 from operator import or_
 
 import msgspec
+import pybase64
 
 from events.declaration import EventType
 from events.limits import MAX_ADDED_BYTES, MAX_EVENT_BYTES
@@ -88,7 +89,7 @@ class _Batch:
     def decode_record(self, record: RawRecord, now_ms: int) -> Outcome:
         arrived_at = now_ms if record.arrived_at is None else record.arrived_at
         try:
-            data = binascii.a2b_base64(record.data, strict_mode=True)
+            data = pybase64.b64decode(record.data, validate=True)
         except (binascii.Error, ValueError) as error:
             # Firehose could not archive it as `Ok` either: its own data is no base64.
             self._rejects.append(_not_base64(record, arrived_at, error))
