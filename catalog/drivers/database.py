@@ -46,7 +46,11 @@ class Database:
             self._connection = sqlite3.connect(
                 path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-            _prepare(self._connection)
+            try:
+                _prepare(self._connection)
+            except sqlite3.Error:
+                self._connection.close()
+                raise
         self._path = path
 
     def close(self) -> None:
