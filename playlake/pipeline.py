@@ -1,5 +1,6 @@
 """The local pipeline: the same collector, transform and catalog as on AWS, on local drivers."""
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -21,10 +22,13 @@ from transform.drivers.file_store import FileStore
 from transform.handler import deliver
 from transform.process import Processor
 
+_logger = logging.getLogger("playlake.pipeline")
+
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """Who hears what happens; from the delivering thread, and they must not raise."""
+    """Who hears what happens, from the delivering thread. What they raise is logged: a terminal
+    that is gone must not fail the batch it would have shown."""
 
     delivered: Callable[[Delivered], None] = lambda _delivered: None
     """A batch came to its end."""
@@ -65,7 +69,7 @@ class LocalPipeline:
             partial(_transform, Processor(), NotifyingStore(lake, self._arrived)),
             FileStore(folder.root),
             settings=settings.delivery,
-            on_delivered=observers.delivered,
+            on_delivered=partial(_tell, observers.delivered),
         )
 
     def __enter__(self) -> Self:
@@ -93,7 +97,7 @@ class LocalPipeline:
         self.catalog.register([key])
         if partition := parse_key(key):
             self.upkeep.note_growth(*partition)
-        self._observers.written(key, data)
+        _tell(self._observers.written, key, data)
 
 
 class Background:
@@ -118,6 +122,13 @@ class Background:
         self._stop.set()
         for thread in self._threads:
             thread.join()
+
+
+def _tell(observer: Callable[..., None], *news: object) -> None:
+    try:
+        observer(*news)
+    except Exception:
+        _logger.exception("an observer of the pipeline failed")
 
 
 def _transform(

@@ -1,9 +1,11 @@
 """The upkeep of a local lake: many small files become one, and each event one row."""
 
+import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from catalog.data_file import DataFile, Reason
@@ -12,6 +14,8 @@ from events.errors import Unavailable
 from events.registry import REGISTRY
 from transform.compaction import Compacted, compact
 from transform.store import Store
+
+_logger = logging.getLogger("playlake.upkeep")
 
 QUIET_SECONDS = 2.0
 """How long a partition is left alone after its last new file."""
@@ -58,11 +62,14 @@ class Upkeep:
 
     def run(self, stop: threading.Event) -> None:
         """Compact what is due, until `stop` is set; what was replaced is then deleted at once."""
-        self.take_over()
+        with _logged():
+            self.take_over()
         while not stop.wait(QUIET_SECONDS / 4):
-            self.compact_due()
-            self.delete_replaced(GRACE_SECONDS)
-        self.delete_replaced()
+            with _logged():
+                self.compact_due()
+                self.delete_replaced(GRACE_SECONDS)
+        with _logged():
+            self.delete_replaced()
 
     def compact_due(self) -> list[Compacted]:
         """Compact each partition that has grown and is due."""
@@ -98,10 +105,14 @@ class Upkeep:
         try:
             done = compact(self.store, REGISTRY.table(table), dt, [file.key for file in files])
             self.catalog.replace(done.replaced, [done.key])
-        except Unavailable:
-            # Nothing has changed, and nothing depends on it now: it is due again later.
+        except KeyError:
+            # Somebody deleted a file behind the catalog's back; what is left is the partition.
+            self.catalog.sync()
             self.note_growth(table, dt)
             return []
+        except Unavailable:
+            self.note_growth(table, dt)
+            raise
         self._replaced.extend((self.clock(), key) for key in done.replaced)
         return [done]
 
@@ -109,6 +120,15 @@ class Upkeep:
         """Strike a partition off, unless it has grown again meanwhile."""
         if self._grown.get(partition) == grown_at:
             del self._grown[partition]
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """Upkeep waits for infrastructure as delivery does: nothing has changed, it is due again."""
+    try:
+        yield
+    except Unavailable as error:
+        _logger.warning("upkeep waits: %s", error)
 
 
 def _is_due(files: tuple[DataFile, ...], quiet_seconds: float) -> bool:

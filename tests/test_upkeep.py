@@ -1,0 +1,122 @@
+"""The upkeep of a local lake: when partitions are compacted, and what a crash leaves."""
+
+import pytest
+
+from catalog.drivers.duckdb_engine import Engine
+from ingest.request import Request
+from playlake.folder import DataFolder
+from playlake.pipeline import LocalPipeline, Observers
+from playlake.upkeep import GRACE_SECONDS, PATIENCE_SECONDS, QUIET_SECONDS
+from tests.records import LAB_PLAY, lines
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return DataFolder(tmp_path)
+
+
+@pytest.fixture
+def pipeline(folder):
+    with LocalPipeline(folder) as opened:
+        opened.upkeep.clock = Clock()
+        yield opened
+
+
+def collect(pipeline, *event_ids):
+    """Each call is a batch of its own."""
+    for event_id in event_ids:
+        body = lines(LAB_PLAY | {"event_id": event_id})
+        response = pipeline.collect(Request("POST", "/events", {}, body))
+        assert response.status == 200
+        pipeline.delivery.drain()
+
+
+def rows(pipeline):
+    sql = "SELECT event_id FROM video_play_events"
+    with Engine(pipeline.catalog) as engine, engine.query(sql, full_scan=True) as answer:
+        return sorted(event_id for (event_id,) in answer)
+
+
+def files(pipeline):
+    return list(pipeline.folder.lake.rglob("*.parquet"))
+
+
+def test_a_partition_is_compacted_once_it_is_quiet(pipeline):
+    collect(pipeline, "a", "b", "a")
+    assert pipeline.upkeep.compact_due() == []
+    pipeline.upkeep.clock.now += QUIET_SECONDS
+    (done,) = pipeline.upkeep.compact_due()
+    assert (done.rows, rows(pipeline)) == (2, ["a", "b"])
+    assert pipeline.upkeep.compact_due() == []
+
+
+def test_what_was_replaced_stays_for_readers_and_then_goes(pipeline):
+    collect(pipeline, "a", "b")
+    pipeline.upkeep.clock.now += QUIET_SECONDS
+    pipeline.upkeep.compact_due()
+    pipeline.upkeep.delete_replaced(GRACE_SECONDS)
+    assert len(files(pipeline)) == 3
+    pipeline.upkeep.clock.now += GRACE_SECONDS
+    pipeline.upkeep.delete_replaced(GRACE_SECONDS)
+    assert len(files(pipeline)) == 1
+    assert rows(pipeline) == ["a", "b"]
+
+
+def test_a_large_file_is_rewritten_only_when_it_is_worth_it(pipeline, monkeypatch):
+    collect(pipeline, "a", "b")
+    # Two files of one size: the one is a small share of the other, and that other is dear.
+    monkeypatch.setattr("playlake.upkeep.CHEAP_BYTES", 0)
+    monkeypatch.setattr("playlake.upkeep.SMALL_SHARE", 0.5)
+    pipeline.upkeep.clock.now += QUIET_SECONDS
+    assert pipeline.upkeep.compact_due() == []
+    pipeline.upkeep.clock.now += PATIENCE_SECONDS
+    assert len(pipeline.upkeep.compact_due()) == 1
+
+
+def test_after_a_crash_between_swap_and_deletion_rows_count_once_and_leftovers_go(folder):
+    with LocalPipeline(folder) as pipeline:
+        collect(pipeline, "a", "b")
+        pipeline.upkeep.compact_all()
+        # The process ends here: what was replaced is still there.
+        assert len(files(pipeline)) == 3
+    folder.catalog.unlink()
+    with LocalPipeline(folder) as pipeline:
+        pipeline.settle()
+        assert rows(pipeline) == ["a", "b"]
+        assert len(files(pipeline)) == 1
+
+
+def test_a_batch_that_is_delivered_again_after_compaction_never_counts_twice(pipeline):
+    collect(pipeline, "a", "b")
+    again = {path: path.read_bytes() for path in files(pipeline)}
+    pipeline.settle()
+    for path, data in again.items():
+        path.write_bytes(data)
+        pipeline.catalog.register([path.relative_to(pipeline.folder.lake).as_posix()])
+    assert rows(pipeline) == ["a", "b"]
+
+
+def test_a_file_that_somebody_deleted_does_not_end_the_upkeep(pipeline):
+    collect(pipeline, "a", "b", "c")
+    files(pipeline)[0].unlink()
+    assert pipeline.upkeep.compact_all() == []
+    assert len(pipeline.upkeep.compact_all()) == 1
+    assert len(rows(pipeline)) == 2
+
+
+def test_an_observer_that_fails_does_not_fail_the_batch(folder):
+    def broken(*_):
+        raise BrokenPipeError
+
+    with LocalPipeline(folder, observers=Observers(delivered=broken, written=broken)) as pipeline:
+        collect(pipeline, "a")
+        assert rows(pipeline) == ["a"]
+    assert not (folder.root / "failed").exists()
