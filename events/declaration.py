@@ -21,6 +21,11 @@ Formula = Callable[[Callable[..., Expression]], Expression]
 to an expression over columns."""
 
 
+MAX_EXACT = 2**53 - 1
+"""The greatest integer that a double holds exactly, and so JavaScript (ECMA-262,
+Number.MAX_SAFE_INTEGER) and a formula with a rate in it."""
+
+
 class FieldType(Enum):
     """What a JSON value of a field must be. Nothing is coerced: "12" is no integer, nor is 1.5."""
 
@@ -50,6 +55,8 @@ class Field:
     required: bool = False
     minimum: int | None = None
     """The least value of a number, or the least number of characters of a text."""
+    maximum: int = MAX_EXACT
+    """The greatest value of an integer. Only a field that no formula reads may go further."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The fields that every event type has, and the columns that the transform adds to each."""
 
 from events.declaration import Field, FieldType
+from events.limits import INT64_MAX
 from events.table import Column, ColumnType
 
 EVENT_ID = Field(
@@ -10,7 +11,12 @@ EVENT_ID = Field(
     " Two rows of the same event_id are one event delivered twice.",
     minimum=1,
 )
-USER_ID = Field("user_id", FieldType.INTEGER, "The viewer's account, where ids are integers.")
+USER_ID = Field(
+    "user_id",
+    FieldType.INTEGER,
+    "The viewer's account, where ids are integers.",
+    maximum=INT64_MAX,
+)
 VIEWER_ID = Field(
     "viewer_id",
     FieldType.TEXT,

@@ -4,10 +4,11 @@ from typing import Any
 
 from events.declaration import EventType, Field, FieldType
 from events.fields import COLLECTED
+from events.limits import INT64_MIN
 
 _TYPES: dict[FieldType, dict[str, Any]] = {
     FieldType.TEXT: {"type": "string"},
-    FieldType.INTEGER: {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
+    FieldType.INTEGER: {"type": "integer", "minimum": INT64_MIN},
     FieldType.NUMBER: {"type": "number"},
     FieldType.BOOLEAN: {"type": "boolean"},
     FieldType.TIME: {"type": "number"},
@@ -38,6 +39,8 @@ def json_schema(event_type: EventType) -> dict[str, Any]:
 
 def _property(field: Field) -> dict[str, Any]:
     value = _TYPES[field.type] | {"description": field.doc}
+    if field.type is FieldType.INTEGER:
+        value["maximum"] = field.maximum
     if field.minimum is not None:
         value["minLength" if field.type is FieldType.TEXT else "minimum"] = field.minimum
     # An optional field may be null, which says the same as its absence.

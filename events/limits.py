@@ -8,3 +8,6 @@ MAX_ADDED_BYTES = 16 * 1024
 
 MAX_DEPTH = 32
 """How many levels of objects and arrays an event may have; the event itself is the first."""
+
+INT64_MAX = 2**63 - 1
+INT64_MIN = -(2**63)

@@ -16,9 +16,8 @@ from msgspec import Meta
 
 from events.declaration import EventType, Field, FieldType
 from events.fields import COLLECTED
+from events.limits import INT64_MIN
 from events.registry import Registry
-
-INT64_MAX = 2**63 - 1
 
 Struct = type[msgspec.Struct]
 
@@ -106,8 +105,8 @@ def _value(field: Field) -> Any:
     if field.type is FieldType.TEXT:
         return str if field.minimum is None else Annotated[str, Meta(min_length=field.minimum)]
     if field.type is FieldType.INTEGER:
-        least = -INT64_MAX if field.minimum is None else field.minimum
-        return Annotated[int, Meta(ge=least, le=INT64_MAX)]
+        least = INT64_MIN if field.minimum is None else field.minimum
+        return Annotated[int, Meta(ge=least, le=field.maximum)]
     plain = _PLAIN[field.type]
     return plain if field.minimum is None else Annotated[plain, Meta(ge=field.minimum)]
 

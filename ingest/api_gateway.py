@@ -5,7 +5,9 @@ Three carry the collector: a REST API (payload 1.0), an HTTP API (payload 2.0) a
 """
 
 import base64
+import binascii
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ingest.request import Request, Response, headers_of
@@ -13,10 +15,11 @@ from ingest.request import Request, Response, headers_of
 
 def request_from(event: Mapping[str, Any]) -> Request:
     """The request that a Lambda proxy event of either payload version carries."""
-    method, path = _asked(event)
+    context = event.get("requestContext") or {}
+    method, path = _asked(event, context)
     return Request(
         method=method,
-        path=_without_stage(path, event["requestContext"].get("stage") or ""),
+        path=_without_stage(path, context.get("stage") or ""),
         headers=headers_of(_header_pairs(event)),
         body=_body(event),
     )
@@ -32,9 +35,9 @@ def response_to(response: Response) -> dict[str, Any]:
     }
 
 
-def _asked(event: Mapping[str, Any]) -> tuple[str, str]:
+def _asked(event: Mapping[str, Any], context: Mapping[str, Any]) -> tuple[str, str]:
     """Method and path, by payload version."""
-    http = event["requestContext"].get("http")
+    http = context.get("http")
     if http is not None:
         return http["method"], event["rawPath"]
     return event["httpMethod"], event["path"]
@@ -47,16 +50,21 @@ def _without_stage(path: str, stage: str) -> str:
 
 
 def _header_pairs(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    # In payload 1.0 `headers` has only the last of a name's values. Either may be null.
-    for name, values in (event.get("multiValueHeaders") or {}).items():
-        yield from ((name, value) for value in values)
-    if not event.get("multiValueHeaders"):
-        yield from (event.get("headers") or {}).items()
+    # In payload 1.0 `headers` has only the last of a name's values. Either may be null, and so may
+    # any value in it.
+    many = event.get("multiValueHeaders") or {}
+    for name, values in many.items():
+        yield from ((name, value) for value in values or () if value is not None)
+    if not many:
+        headers = event.get("headers") or {}
+        yield from ((name, value) for name, value in headers.items() if value is not None)
 
 
 def _body(event: Mapping[str, Any]) -> bytes:
     body: str = event.get("body") or ""
     if event.get("isBase64Encoded"):
-        return base64.b64decode(body)
+        # A body that is no base64 after all goes on as it is, for the collector to refuse.
+        with suppress(binascii.Error, ValueError):
+            return base64.b64decode(body, validate=True)
     # Half a surrogate pair has no UTF-8: let it through, for the collector to refuse it by name.
     return body.encode("utf-8", "surrogatepass")

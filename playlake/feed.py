@@ -8,7 +8,7 @@ from itertools import islice
 import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from events.errors import StreamUnavailable
+from events.errors import PlaylakeError, SettingsError, StreamUnavailable
 from ingest.collector import EVENTS_PATH
 from ingest.drivers.spool import Buffering
 from ingest.request import Request
@@ -21,6 +21,8 @@ REQUESTS_AT_ONCE = 1_000
 """So many share the spool's commits, and wait for them together."""
 CONNECTIONS = 8
 PATIENCE_SECONDS = 60
+_ANSWERS = {200, 400, 413, 415}
+"""What a collector answers to the simulator's requests, those to refuse included."""
 
 
 def feed_folder(requests: Iterable[SimulatedRequest], folder: DataFolder) -> None:
@@ -49,7 +51,8 @@ def _collected(
 def feed_url(requests: Iterable[SimulatedRequest], url: str) -> None:
     """Post the requests to the collector at `url`, a few at a time.
 
-    Raises `events.errors.StreamUnavailable` when it does not answer for a minute.
+    Raises `events.errors.StreamUnavailable` when it does not answer for a minute, and
+    `SettingsError` when there is no collector at `url`.
     """
     target = url.rstrip("/")
     target = target if target.endswith(EVENTS_PATH) else target + EVENTS_PATH
@@ -85,8 +88,17 @@ def _post_once(client: httpx.Client, url: str, request: SimulatedRequest) -> Non
         response = client.post(url, content=request.body, headers=_headers(request))
     except httpx.ConnectError as error:
         raise StreamUnavailable(f"{url} does not answer: {error}. Is it running?") from error
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        raise SettingsError(f"{url!r} is no URL to post to: {error}") from error
+    except httpx.HTTPError as error:
+        # Whether it took them nobody knows, so they are not sent again.
+        raise PlaylakeError(
+            f"{url} broke off: {error}. What it had acknowledged is safe."
+        ) from error
     if response.status_code in {429, 503}:
         raise StreamUnavailable(f"{url} answered {response.status_code} for a minute.")
+    if response.status_code not in _ANSWERS:
+        raise SettingsError(f"{url} answered {response.status_code}; is a collector there?")
 
 
 def _as_request(request: SimulatedRequest) -> Request:

@@ -94,7 +94,7 @@ class LocalPipeline:
         return Background(self)
 
     def _arrived(self, key: str, data: bytes) -> None:
-        self.catalog.register([key])
+        self.upkeep.note_superseded(self.catalog.register([key]).skipped)
         if partition := parse_key(key):
             self.upkeep.note_growth(*partition)
         _tell(self._observers.written, key, data)
@@ -127,7 +127,7 @@ class Background:
 def _tell(observer: Callable[..., None], *news: object) -> None:
     try:
         observer(*news)
-    except Exception:
+    except (Exception, SystemExit):
         _logger.exception("an observer of the pipeline failed")
 
 

@@ -4,14 +4,15 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from catalog.data_file import DataFile, Reason
+from catalog.data_file import DataFile, Reason, Skipped
 from catalog.port import FileCatalog
 from events.errors import Unavailable
 from events.registry import REGISTRY
+from events.table import Table
 from transform.compaction import Compacted, compact
 from transform.store import Store
 
@@ -49,12 +50,18 @@ class Upkeep:
         """A partition got a file just now. Any thread may say so."""
         self._grown[table, dt] = self.clock()
 
+    def note_superseded(self, skipped: Iterable[Skipped]) -> None:
+        """Files that the catalog left out because another holds their rows: they are to go."""
+        for each in skipped:
+            if each.reason is Reason.SUPERSEDED:
+                self._replaced.append((self.clock(), each.key))
+
     def take_over(self) -> None:
         """Take up what an earlier process left, however it ended: files that the catalog does not
         know or that were replaced, and partitions of more than one file."""
-        for skipped in self.catalog.sync().skipped:
-            if skipped.reason is Reason.SUPERSEDED:
-                self._replaced.append((self.clock(), skipped.key))
+        changed = self.catalog.sync()
+        self.note_superseded(changed.skipped)
+        self._replaced.extend((self.clock(), file.key) for file in changed.dropped)
         for table in REGISTRY.tables:
             for dt in self.catalog.partitions(table.name):
                 if len(self.catalog.files(table.name, {dt})) > 1:
@@ -94,7 +101,8 @@ class Upkeep:
     def delete_replaced(self, grace_seconds: float = 0.0) -> None:
         """Delete the files that were replaced at least so long ago."""
         while self._replaced and self.clock() - self._replaced[0][0] >= grace_seconds:
-            self.store.delete(self._replaced.popleft()[1])
+            self.store.delete(self._replaced[0][1])
+            self._replaced.popleft()
 
     def _compact(self, partition: Partition, grown_at: float) -> list[Compacted]:
         table, dt = partition
@@ -103,8 +111,11 @@ class Upkeep:
         if len(files) < 2:
             return []
         try:
-            done = compact(self.store, REGISTRY.table(table), dt, [file.key for file in files])
-            self.catalog.replace(done.replaced, [done.key])
+            done = self._swap(REGISTRY.table(table), dt, [file.key for file in files])
+        except ValueError as error:
+            # pyarrow's errors are ValueErrors: a file is torn. What is readable stays readable.
+            _logger.error("%s dt=%s is not compacted: %s", table, dt, error)  # noqa: TRY400
+            return []
         except KeyError:
             # Somebody deleted a file behind the catalog's back; what is left is the partition.
             self.catalog.sync()
@@ -115,6 +126,17 @@ class Upkeep:
             raise
         self._replaced.extend((self.clock(), key) for key in done.replaced)
         return [done]
+
+    def _swap(self, table: Table, dt: str, keys: list[str]) -> Compacted:
+        done = compact(self.store, table, dt, keys)
+        try:
+            self.catalog.replace(done.replaced, [done.key])
+        except Unavailable:
+            if done.key not in keys:
+                # Nobody knows the new file; found later, beside what came since, it would count.
+                self.store.delete(done.key)
+            raise
+        return done
 
     def _forget(self, partition: Partition, grown_at: float) -> None:
         """Strike a partition off, unless it has grown again meanwhile."""

@@ -59,6 +59,10 @@ def test_the_compacted_file_names_what_it_replaces(store):
     assert json.loads(metadata[REPLACES.encode()]) == sorted(keys)
 
 
+def test_ids_that_hold_a_separator_make_another_name(store):
+    assert deliver(store, play("a"), play("b")) != deliver(store, play("a\nb"))
+
+
 def test_rows_are_in_the_tables_order(store):
     keys = [deliver(store, play(name, video_id=name)) for name in "cab"]
     rows = read(store, compact(store, PLAYS, DT, keys).key)

@@ -1,13 +1,15 @@
 """`playlake dev`: from a POST to an answer, over HTTP and the command line."""
 
 import json
+import re
 import signal
+import subprocess
 import time
 
 import httpx
 import pytest
 
-from tests.conftest import eventually, run_playlake, running_dev
+from tests.conftest import PLAYLAKE, eventually, run_playlake, running_dev
 from tests.records import LAB_CLICK, LAB_PLAY
 
 ACCEPTED = {"data": {"success": True, "accepted": 1}}
@@ -127,7 +129,7 @@ def test_an_event_that_is_sent_again_later_is_one_row_once_the_partition_is_quie
 
 
 def _assert_files(dev, count):
-    assert len(list((dev.data / "lake").rglob("*.parquet"))) == count
+    _assert_data_files(dev.data, count)
 
 
 def _assert_told_twice(dev):
@@ -168,3 +170,21 @@ def test_a_port_that_is_taken_is_named(dev, tmp_path):
     assert ran.code == 2
     assert f"127.0.0.1:{port}" in ran.err
     assert "--port" in ran.err
+
+
+def test_when_nobody_reads_what_it_prints_any_more_it_collects_on(tmp_path):
+    command = [*PLAYLAKE, "dev", "--port", "0", "--data", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        url = re.search(r"serves (\S+)/ ", process.stdout.readline())[1]
+        process.stdout.close()
+        for day in range(3):
+            event = LAB_PLAY | {"logged_at": LAB_PLAY["logged_at"] + day * 86_400_000}
+            assert httpx.post(f"{url}/events", json=event).status_code == 200
+            found = day + 1
+            eventually(lambda: _assert_data_files(tmp_path, found), seconds=5)  # noqa: B023
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
+def _assert_data_files(data, count):
+    assert len(list((data / "lake").rglob("*.parquet"))) == count

@@ -186,6 +186,11 @@ BAD = [
     ({**PLAY, "logged_at": "yesterday"}, "wrong_type"),
     ({**PLAY, "ended_at": 2**63}, "out_of_range"),
     ({**PLAY, "started_at": -1}, "out_of_range"),
+    ({**PLAY, "ended_at": 2**53}, "out_of_range"),
+    ({**PLAY, "wall_ms": 2**53}, "out_of_range"),
+    ({**PLAY, "ended_at": 2**53 - 1, "wall_ms": 1, "playback_rate": 1.0}, "longer_than_wall_time"),
+    ({**PLAY, "video_id": 5, "received_at": -1e308}, "wrong_type"),
+    ({**PLAY, "logged_at": 1e300, "received_at": 253402300799999}, "impossible_clock"),
     ({**PLAY, "video_id": ""}, "out_of_range"),
     ({**PLAY, "user_id": None}, "missing_field"),
     ({name: value for name, value in PLAY.items() if name != "logged_at"}, "missing_field"),
@@ -222,6 +227,36 @@ def test_a_record_that_is_no_base64_fails_and_is_rejected():
     ]
     (row,) = tables["rejected_events"].to_pylist()
     assert (row["reason"], row["payload"]) == ("bad_base64", "!!!")
+
+
+def test_a_record_that_is_no_text_at_all_is_rejected():
+    tables, _ = process([RawRecord("r", "\ud800", ARRIVED)], ARRIVED)
+    (row,) = tables["rejected_events"].to_pylist()
+    assert (row["reason"], row["payload_encoding"]) == ("bad_base64", "base64")
+
+
+def test_numbers_that_a_rule_holds_are_taken_to_their_limits():
+    event = {**PLAY, "ended_at": 2**53 - 1, "wall_ms": 2**53 - 1, "playback_rate": 1e308}
+    assert len(rows("video_play_events", record("r", event))) == 1
+
+
+def test_of_duplicate_keys_the_last_counts():
+    event = json.dumps(PLAY)[:-1] + f', "received_at": "mine", "received_at": {ARRIVED - DAY}}}'
+    (row,) = rows("video_play_events", record("r", event.encode()))
+    assert row["received_at"].replace(tzinfo=UTC).timestamp() * 1000 == ARRIVED - DAY
+
+
+def test_a_custom_event_is_collected_whatever_its_fields_hold():
+    event = {"type": "custom", "action": "click", "user_id": "u1", "event_id": 5, "logged_at": None}
+    (row,) = rows("custom_events", record("r", event))
+    assert (row["event_name"], row["user_id"]) == ("click", None)
+    assert json.loads(row["properties"]) == {"action": "click", "user_id": "u1", "event_id": 5}
+
+
+@pytest.mark.parametrize("user_id", [-(2**63), 2**63 - 1])
+def test_any_64_bit_integer_is_a_user(user_id):
+    (row,) = rows("video_play_events", record("r", {**PLAY, "user_id": user_id}))
+    assert row["user_id"] == user_id
 
 
 @pytest.mark.parametrize("data", ["", base64.b64encode(b"\n \n").decode()])
@@ -296,7 +331,9 @@ _json = st.recursive(
 )
 _fields = st.dictionaries(
     st.sampled_from([*PLAY, "type", "event_id", "wall_ms", "playback_rate", "received_at", "x"]),
-    _json | st.sampled_from([0, 1, ARRIVED, "v", "video_play", "video_player", MAC_CHROME]),
+    _json
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.sampled_from([0, 1, ARRIVED, "v", "video_play", "video_player", MAC_CHROME]),
 )
 _event = _fields.map(lambda changes: json.dumps({**PLAY, **changes}).encode())
 _line = (

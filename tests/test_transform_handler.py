@@ -109,6 +109,10 @@ def test_when_the_lake_takes_nothing_the_batch_is_not_answered(tmp_path, monkeyp
         ({"PLAYLAKE_LAKE_URI": "/a/path"}, "'/a/path' is no lake"),
         ({"PLAYLAKE_LAKE_URI": "file://host/path"}, "is no lake"),
         ({"PLAYLAKE_LAKE_URI": "s3:///prefix"}, "is no lake"),
+        ({"PLAYLAKE_LAKE_URI": "s3://bucket/prefix?x"}, "is no lake"),
+        ({"PLAYLAKE_LAKE_URI": "file:///a#b"}, "is no lake"),
+        ({"PLAYLAKE_LAKE_URI": "file:relative"}, "is no lake"),
+        ({"PLAYLAKE_LAKE_URI": "file:///x", "PLAYLAKE_MAX_LATE_DAYS": "9" * 20}, "give whole days"),
         ({"PLAYLAKE_LAKE_URI": "file:///x", "PLAYLAKE_MAX_LATE_DAYS": "-1"}, "give whole days"),
     ],
 )

@@ -3,6 +3,7 @@
 import pytest
 
 from catalog.drivers.duckdb_engine import Engine
+from events.errors import CatalogUnavailable
 from ingest.request import Request
 from playlake.folder import DataFolder
 from playlake.pipeline import LocalPipeline, Observers
@@ -112,9 +113,34 @@ def test_a_file_that_somebody_deleted_does_not_end_the_upkeep(pipeline):
     assert len(rows(pipeline)) == 2
 
 
-def test_an_observer_that_fails_does_not_fail_the_batch(folder):
+def test_a_torn_file_is_left_out_and_the_upkeep_goes_on(pipeline):
+    collect(pipeline, "a", "b")
+    files(pipeline)[0].write_bytes(b"PAR1 torn")
+    assert pipeline.upkeep.compact_all() == []
+    pipeline.upkeep.clock.now += QUIET_SECONDS
+    assert pipeline.upkeep.compact_due() == []
+
+
+def test_a_swap_that_the_catalog_does_not_take_leaves_no_file_behind(pipeline, monkeypatch):
+    collect(pipeline, "a", "b")
+
+    def refuse(*_):
+        raise CatalogUnavailable("told to fail")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pipeline.catalog, "replace", refuse)
+        with pytest.raises(CatalogUnavailable):
+            pipeline.upkeep.compact_all()
+    assert len(files(pipeline)) == 2
+    pipeline.settle()
+    assert rows(pipeline) == ["a", "b"]
+    assert len(files(pipeline)) == 1
+
+
+@pytest.mark.parametrize("failure", [BrokenPipeError, SystemExit])
+def test_an_observer_that_fails_does_not_fail_the_batch(folder, failure):
     def broken(*_):
-        raise BrokenPipeError
+        raise failure
 
     with LocalPipeline(folder, observers=Observers(delivered=broken, written=broken)) as pipeline:
         collect(pipeline, "a")

@@ -149,7 +149,11 @@ class _NoType(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def _not_base64(record: RawRecord, arrived_at: int, error: Exception) -> Reject:
-    data = record.data if isinstance(record.data, bytes) else record.data.encode()
+    data = (
+        record.data
+        if isinstance(record.data, bytes)
+        else record.data.encode("utf-8", "surrogatepass")
+    )
     return Reject(
         Misfit("bad_base64", None, f"The record's data is no base64: {error}."), data, arrived_at
     )

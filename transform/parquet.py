@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -37,8 +38,8 @@ def data_objects(tables: Mapping[str, pa.Table]) -> Iterator[DataObject]:
 def digest(rows: pa.Table) -> str:
     """The name of a set of rows: 32 hexadecimal digits from their event ids, in any order."""
     ids = rows["event_id"].combine_chunks()
-    joined = pc.binary_join(pa.array([ids.sort().to_pylist()]), "\n")
-    return hashlib.sha256(joined[0].as_buffer()).hexdigest()[:32]
+    # As JSON: an id may hold any character, whatever it would be separated by.
+    return hashlib.sha256(msgspec.json.encode(ids.sort().to_pylist())).hexdigest()[:32]
 
 
 def encode(rows: pa.Table, metadata: Mapping[str, str] | None = None) -> bytes:

@@ -28,11 +28,12 @@ class TransformSettings:
 def open_store(uri: str) -> Store:
     """The store at `uri`; raises SettingsError where there can be none."""
     parts = urlsplit(uri)
-    if parts.scheme == "file" and not parts.netloc and parts.path:
+    plain = not (parts.query or parts.fragment)
+    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/") and plain:
         from transform.drivers.file_store import FileStore  # noqa: PLC0415 (only what is used)
 
         return FileStore(Path(unquote(parts.path)))
-    if parts.scheme == "s3" and parts.netloc:
+    if parts.scheme == "s3" and parts.netloc and plain:
         from transform.drivers.s3_store import S3Store  # noqa: PLC0415 (boto3 takes 100 ms)
 
         return S3Store(parts.netloc, parts.path.strip("/"))
@@ -42,6 +43,6 @@ def open_store(uri: str) -> Store:
 def _days(text: str | None) -> int | None:
     if text is None:
         return None
-    if not text.isdecimal():
+    if not (text.isdecimal() and len(text) <= 5):
         raise SettingsError(f"PLAYLAKE_MAX_LATE_DAYS is {text!r}; give whole days, such as 30.")
     return int(text)

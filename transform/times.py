@@ -30,8 +30,8 @@ def plausible(time: Any) -> int | None:
     """One JSON value as epoch ms, if it is a time that the lake can hold."""
     if not isinstance(time, int | float) or isinstance(time, bool):
         return None
-    ms = round(time * 1000 if time < SECONDS_BELOW else time)
-    return ms if EARLIEST_MS <= ms <= LATEST_MS else None
+    ms = time * 1000 if time < SECONDS_BELOW else time
+    return round(ms) if EARLIEST_MS <= ms <= LATEST_MS else None
 
 
 def impossible(times: pa.Array) -> pa.Array:
@@ -40,8 +40,10 @@ def impossible(times: pa.Array) -> pa.Array:
 
 
 def days(times: pa.Array) -> pa.Array:
-    """The UTC day of each int64 ms time, as `YYYY-MM-DD`."""
-    encoded = pc.divide(times, DAY_MS).dictionary_encode()
+    """The UTC day of each int64 ms time, as `YYYY-MM-DD`; of an impossible one, the nearest there
+    is."""
+    possible = pc.min_element_wise(pc.max_element_wise(times, EARLIEST_MS), LATEST_MS)
+    encoded = pc.divide(possible, DAY_MS).dictionary_encode()
     names = [_day(number) for number in encoded.dictionary.to_pylist()]
     return pa.array(names, pa.string()).take(encoded.indices)
 

@@ -35,11 +35,12 @@ def triage(line: bytes, arrived_at: int, validator: Validator) -> Kept | Reject:
     if isinstance(whole, Misfit):
         return Reject(whole, line, arrived_at)
     event_type = validator.recognise(whole)
-    found = _EMPTY if whole.keys() <= _ADDED else _fit(line, event_type, validator)
+    found = _EMPTY if whole.keys() <= _ADDED else _fit(whole, event_type, validator)
     if isinstance(found, Misfit):
         received_at = plausible(whole.get("received_at")) or arrived_at
         return Reject(found, line, received_at, event_type.name, _own_id(whole))
-    known = {*found.__struct_fields__}
+    known = {name for name in found.__struct_fields__ if getattr(found, name) is not None}
+    known |= {name for name, value in whole.items() if value is None} & {*found.__struct_fields__}
     if isinstance(whole.get("type"), str | None):
         known.add("type")
     return Kept(event_type, found, _unknown(line, known), _name(whole, event_type))
@@ -48,11 +49,18 @@ def triage(line: bytes, arrived_at: int, validator: Validator) -> Kept | Reject:
 _EMPTY = Misfit("empty", None, "The object has no fields; send what happened.")
 
 
-def _fit(line: bytes, event_type: EventType, validator: Validator) -> msgspec.Struct | Misfit:
+def _fit(
+    whole: Mapping[str, Any], event_type: EventType, validator: Validator
+) -> msgspec.Struct | Misfit:
+    # From the parsed object, in which of duplicate keys the last counts, not from its text.
     try:
-        return msgspec.json.decode(line, type=validator.open[event_type.name])
+        return msgspec.convert(whole, validator.open[event_type.name])
     except msgspec.ValidationError as error:
-        return misfit(error, event_type)
+        found = misfit(error, event_type)
+    if event_type is validator.registry.fallback and found.field in whole:
+        # Any other object is collected whatever its fields hold: this one is a property of it.
+        return _fit({k: v for k, v in whole.items() if k != found.field}, event_type, validator)
+    return found
 
 
 def _parse(line: bytes) -> dict[str, Any] | Misfit:
@@ -95,7 +103,8 @@ def _lone_surrogate(line: bytes) -> Misfit | None:
 
 def _name(whole: Mapping[str, Any], event_type: EventType) -> str | None:
     names = (whole.get(key) for key in event_type.named_by)
-    return next((name for name in names if isinstance(name, str) and name), None)
+    taken = ("", event_type.name)
+    return next((name for name in names if isinstance(name, str) and name not in taken), None)
 
 
 def _unknown(line: bytes, known: set[str]) -> str | None:

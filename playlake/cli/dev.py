@@ -1,8 +1,10 @@
 """The command `dev`: the whole pipeline on this machine, serving."""
 
 import logging
+import os
 import signal
 import socket
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -33,11 +35,13 @@ def dev(
     from playlake.pipeline import LocalPipeline, Observers, PipelineSettings
     from playlake.server import create_app, server
 
-    console = Console(highlight=False)
+    console = _Terminal(highlight=False)
     _log_to(console)
     settings = PipelineSettings(allowed_origins=parse_origins(allow_origin))
     printer = FatePrinter(console)
-    observers = Observers() if quiet else Observers(printer.delivered, printer.written)
+    observers = Observers(delivered=printer.delivered)
+    if not quiet:
+        observers = Observers(delivered=printer.delivered, written=printer.written)
     with (
         _listen(host, port) as listening,
         LocalPipeline(DataFolder(data), settings, observers) as pipeline,
@@ -51,10 +55,24 @@ def dev(
             web.run(sockets=[listening])
             console.print("Stopping: delivering what is left.")
         backlog = pipeline.spool.backlog()
-    if backlog.records:
-        console.print(f"{backlog.records:,} records wait in {data} for the next start.")
-    else:
+    _take_leave(console, data, backlog.records, printer.failed)
+
+
+def _take_leave(console: Console, data: Path, waiting: int, failed: int) -> None:
+    if failed:
+        console.print(f"{failed:,} records could not be processed; they are under {data}/failed.")
+    if waiting:
+        console.print(f"{waiting:,} records wait in {data} for the next start.")
+    if not (failed or waiting):
         console.print("Delivered. Everything that was accepted is in the lake.")
+
+
+class _Terminal(Console):
+    """A console whose reader may go away: collecting goes on."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -22,6 +22,7 @@ class FatePrinter:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self.failed = 0
 
     def written(self, key: str, data: bytes) -> None:
         """An object lies in the lake: tell of its rows."""
@@ -38,6 +39,7 @@ class FatePrinter:
 
     def delivered(self, delivered: Delivered) -> None:
         """A batch came to its end: tell only of what failed."""
+        self.failed += delivered.failed
         if delivered.failed and delivered.failure:
             self._console.print(
                 f"[red]{delivered.failed} records failed[/] after {delivered.attempts} attempts,"

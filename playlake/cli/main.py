@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 
 import typer
 from rich.console import Console
@@ -51,6 +52,10 @@ for command, example in _COMMANDS.items():
 
 def main() -> None:
     """Run the command line and exit with one of `EXIT_CODES`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that cannot show a character shows another, and nothing fails for it.
+            stream.reconfigure(errors="replace")
     try:
         app()
     except PlaylakeError as error:

@@ -3,7 +3,6 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from events.errors import StoreUnavailable
@@ -24,8 +23,8 @@ class FileStore:
         path = self.root / key
         try:
             _make_folder(path.parent)
-            aside = self._write_aside(data)
-            aside.replace(path)
+            if not path.exists():
+                self._write_aside(data).replace(path)
             _sync_folder(path.parent)
         except OSError as error:
             raise StoreUnavailable(f"cannot write {path}: {error.strerror}") from error
@@ -49,17 +48,24 @@ class FileStore:
 
     def delete(self, key: str) -> None:
         """See `transform.store.Store.delete`."""
-        with suppress(FileNotFoundError):
-            (self.root / key).unlink()
+        try:
+            (self.root / key).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot delete {self.root / key}: {error.strerror}") from error
 
     def _write_aside(self, data: bytes) -> Path:
         folder = self.root / _WRITING
         folder.mkdir(parents=True, exist_ok=True)
         aside = folder / secrets.token_hex(8)
-        with aside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with aside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            # A full disk must not stay full of what did not fit on it.
+            aside.unlink(missing_ok=True)
+            raise
         return aside
 
 
