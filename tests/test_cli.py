@@ -5,13 +5,16 @@ import io
 import json
 import random
 import re
+import subprocess
+import time
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
 from playlake.cli.main import EXIT_CODES, app
 from playlake.simulation import Truth
-from tests.conftest import run_playlake, running_dev
+from tests.conftest import PLAYLAKE, run_playlake, running_dev
 
 UNTIL = date(2026, 9, 30)
 SINCE = UNTIL - timedelta(days=29)
@@ -210,10 +213,16 @@ def test_the_exit_codes_are_in_the_help():
         (("query", "SELECT 1 FROM video_plays WHERE dt = '2026-01-01'"), 2, "video_play_events"),
         (("query", "SELEC 1"), 2, "SELEC"),
         (("partitions", "nowhere"), 2, "video_play_events"),
+        (("partitions", "--nonsense"), 2, "--nonsense"),
+        (("partitions", "--format", "xml"), 2, "xml"),
+        (("export", "daily_plays"), 2, "--csv"),
+        (("simulate", "--days", "99999999"), 2, "days"),
+        (("simulate", "--to", "nonsense"), 2, "nonsense"),
+        (("query", "SELECT 1", "--ful-scan"), 2, "--ful-scan"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_an_exit_code(month, arguments, code, words):
-    ran = month.run(*arguments)
+    ran = month.run(*arguments) if "--to" not in arguments else run_playlake(*arguments)
     assert (ran.code, ran.out) == (code, "")
     assert ran.err.count("\n") == 1, ran.err
     assert words in ran.err
@@ -225,15 +234,59 @@ def test_a_folder_without_data_is_named_with_what_to_do(tmp_path):
     assert "playlake simulate --data" in ran.err
 
 
-def test_a_collector_that_is_not_there_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("playlake.feed.PATIENCE_SECONDS", 0.5)
-    from events.errors import StreamUnavailable
-    from playlake.feed import feed_url
-    from playlake.simulation import Scenario, Simulation
+def test_a_collector_that_is_not_there_is_named_at_once():
+    began = time.monotonic()
+    ran = run_playlake("simulate", "--viewers", 1, "--days", 1, "--to", "http://127.0.0.1:9")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.count("\n") == 1
+    assert "Is it running?" in ran.err
+    assert time.monotonic() - began < 20
 
-    requests = Simulation(Scenario(viewers=50, days=1, until=UNTIL)).requests()
-    with pytest.raises(StreamUnavailable, match="Is it running"):
-        feed_url(requests, "http://127.0.0.1:9")
+
+def test_without_a_command_the_help_is_shown():
+    ran = run_playlake()
+    assert (ran.code, "simulate" in ran.out) == (0, True)
+
+
+def test_sql_may_begin_with_a_comment(month):
+    assert month.rows("query", "-- how many\nSELECT 1 AS n") == [{"n": 1}]
+
+
+VALUES = (
+    "SELECT ARRAY[1.5] AS list, MAP(ARRAY['a'], ARRAY[date '2026-01-01']) AS by_name,"
+    " date '2026-01-01' AS day, date '2026-01-02' AS day, nan() AS nothing, 0.034e0 AS share,"
+    " 12345 AS user_id, 12345 AS n, 'x' AS text, true AS yes, null AS missing"
+)
+
+
+def test_values_of_every_kind_are_printed_in_every_format(month):
+    assert month.rows("query", VALUES.replace("nan()", "CAST('NaN' AS double)")) == [
+        {
+            "list": ["1.5"],
+            "by_name": {"a": "2026-01-01"},
+            "day": "2026-01-01",
+            "day_1": "2026-01-02",
+            "nothing": None,
+            "share": 0.034,
+            "user_id": 12345,
+            "n": 12345,
+            "text": "x",
+            "yes": True,
+            "missing": None,
+        }
+    ]
+    sql = VALUES.replace("nan()", "1.0e0")
+    assert '"[""1.5""]"' in month.run("query", sql, "--format", "csv").out
+    table = month.run("query", sql).out
+    assert re.search(r'\["1.5"\] .* 0\.034 +12345 +12,345 +x +true +- ', table)
+
+
+def test_a_full_disk_is_one_line(month):
+    command = [*PLAYLAKE, "partitions", "--data", month.data]
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ran.returncode == 1
+    assert ran.stderr.count("\n") == 1
 
 
 def test_the_schema_of_an_event_type_is_printed():

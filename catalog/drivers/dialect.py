@@ -7,6 +7,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from catalog.answer import AnswerColumn
+from catalog.drivers.semantics import as_duckdb_means_it
 from events.errors import QueryFailed
 
 ZONED = "timestamp with time zone"
@@ -25,8 +26,8 @@ _UNNAMED = re.compile(r"^_col_(\d+)$")
 def duckdb_sql(expression: exp.Expr) -> str:
     """A resolved expression in DuckDB's dialect. Raises `QueryFailed` for what it cannot say."""
     try:
-        with_integers = expression.copy().transform(_integer_division)
-        return with_integers.sql("duckdb", unsupported_level=ErrorLevel.RAISE)
+        rewritten = as_duckdb_means_it(expression)
+        return rewritten.sql("duckdb", unsupported_level=ErrorLevel.RAISE)
     except SqlglotError as error:
         raise QueryFailed(f"DuckDB has no counterpart of it: {error}") from error
 
@@ -45,14 +46,3 @@ def without_zones(sql: str, columns: Sequence[AnswerColumn]) -> str:
         for name, column in zip(names, columns, strict=True)
     )
     return f"SELECT {', '.join(selected)} FROM ({sql}) AS answer({', '.join(names)})"  # noqa: S608
-
-
-def _integer_division(node: exp.Expr) -> exp.Expr:
-    """Athena divides integers to an integer, DuckDB's `/` never does."""
-    if not isinstance(node, exp.Div) or not _is_integer(node.left) or not _is_integer(node.right):
-        return node
-    return exp.IntDiv(this=node.left, expression=node.right)
-
-
-def _is_integer(node: exp.Expr) -> bool:
-    return bool(node.is_type(*exp.DataType.INTEGER_TYPES))

@@ -45,7 +45,7 @@ def partitions(
 
 
 def rejected(
-    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=10**9, help="How many, the newest first.")] = 20,
     data: Data = DEFAULT_DATA,
     output: OutputFormat = Format.TABLE,
 ) -> None:
@@ -65,6 +65,8 @@ def sync(data: Data = DEFAULT_DATA) -> None:
     from catalog.drivers.local import LocalCatalog
 
     folder = DataFolder(data)
+    if not folder.lake.is_dir():
+        folder.must_exist()
     console = Console(highlight=False)
     with LocalCatalog(folder.lake, folder.catalog) as catalog:
         changed = catalog.sync()

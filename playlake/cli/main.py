@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 from io import TextIOWrapper
+from typing import cast
 
 import typer
 from rich.console import Console
@@ -25,7 +26,6 @@ app = typer.Typer(
     name="playlake",
     help="Video-play analytics that you own: collect plays, keep them as Parquet, ask in SQL.",
     epilog="Exit codes: " + "; ".join(f"{code} {doc}" for code, doc in EXIT_CODES.items()),
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -47,7 +47,12 @@ _COMMANDS: dict[Callable[..., None], str] = {
 }
 """Each command, with an example."""
 for command, example in _COMMANDS.items():
-    app.command(epilog=f"Example: {example}")(command)
+    # SQL that begins with a comment is no option.
+    settings = {"ignore_unknown_options": command is ask.query}
+    app.command(epilog=f"Example: {example}", context_settings=settings)(command)
+
+_UsageError = cast(type[Exception], typer.BadParameter.__base__)
+"""What typer raises for a wrong option or argument; it has no public name for it."""
 
 
 def main() -> None:
@@ -57,16 +62,34 @@ def main() -> None:
             # A terminal that cannot show a character shows another, and nothing fails for it.
             stream.reconfigure(errors="replace")
     try:
-        app()
+        code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
+        sys.exit(code or 0)
+    except _UsageError as error:
+        _complain(f"{error.format_message()} See `playlake --help`.")  # type: ignore[attr-defined]
+        sys.exit(2)
     except PlaylakeError as error:
-        Console(stderr=True).print(f"[red]playlake:[/] {escape(str(error))}", soft_wrap=True)
+        _complain(str(error))
         sys.exit(exit_code(error))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except BrokenPipeError:
-        # `playlake query ... | head`: whoever read has enough. Nothing may be flushed any more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # `playlake query ... | head`: whoever read has enough.
+        _silence()
         sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:
+        _silence()
+        _complain(f"{error.filename or 'the output'}: {error.strerror}")
+        sys.exit(1)
+
+
+def _silence() -> None:
+    """What is still to be flushed to standard output goes nowhere: it could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain(sentence: str) -> None:
+    console = Console(stderr=True, highlight=False)
+    console.print(f"[red]playlake:[/] {escape(sentence)}", soft_wrap=True)
 
 
 def exit_code(error: PlaylakeError) -> int:

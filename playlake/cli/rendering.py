@@ -3,11 +3,12 @@
 import csv
 import itertools
 import json
+import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import IO, Any
 
 from rich import box
@@ -60,7 +61,7 @@ def write_csv(answer: Answer | Listing, file: IO[str]) -> int:
     writer.writerow([column.name for column in answer.columns])
     rows = 0
     for row in answer:
-        writer.writerow([_plain(value) for value in row])
+        writer.writerow([_text(value) for value in row])
         rows += 1
     return rows
 
@@ -82,9 +83,10 @@ def _print_table(answer: Answer | Listing, title: str | None) -> None:
     for column in answer.columns:
         number = column.type.startswith(_NUMBERS)
         table.add_column(column.name, justify="right" if number else "left", overflow="fold")
+    names = [column.name for column in answer.columns]
     shown = 0
     for row in itertools.islice(answer, MOST_ROWS):
-        table.add_row(*(escape(_cell(value)) for value in row))
+        table.add_row(*(escape(_cell(*each)) for each in zip(names, row, strict=True)))
         shown += 1
     console.print(table)
     if next(answer.rows, None) is not None:
@@ -102,7 +104,7 @@ def _print_csv(answer: Answer | Listing, _title: str | None) -> None:
 
 
 def _print_json(answer: Answer | Listing, _title: str | None) -> None:
-    names = [column.name for column in answer.columns]
+    names = _numbered([column.name for column in answer.columns])
     # One array, written as its rows come: an export need not fit in memory.
     for chunk in _array(answer, names):
         sys.stdout.write(chunk)
@@ -131,20 +133,44 @@ def _print_scanned(answer: Answer | Listing) -> None:
 
 
 def _plain(value: Any) -> Any:
+    """A value of DuckDB's as JSON has it; what JSON has no word for becomes text."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="milliseconds")
-    if isinstance(value, Decimal):
-        return str(value)
-    return value.isoformat() if isinstance(value, date) else value
+    if isinstance(value, dict):
+        return {str(_plain(key)): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _cell(value: Any) -> str:
+def _text(value: Any) -> Any:
+    """A value in a cell of CSV or a table: what has parts is JSON."""
+    plain = _plain(value)
+    return json.dumps(plain, ensure_ascii=False) if isinstance(plain, dict | list) else plain
+
+
+def _cell(name: str, value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:,.1f}"
+        return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.4g}"
     if isinstance(value, int):
-        return f"{value:,}"
-    return printable(str(_plain(value)), limit=200)
+        # An id is a name: it is copied into the next question as it stands.
+        return str(value) if name == "id" or name.endswith("_id") else f"{value:,}"
+    return printable(str(_text(value)), limit=200)
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """The names, those that were there before with a number: an object holds each name once."""
+    seen: Counter[str] = Counter()
+    numbered = []
+    for name in names:
+        numbered.append(f"{name}_{seen[name]}" if seen[name] else name)
+        seen[name] += 1
+    return numbered

@@ -25,7 +25,7 @@ _DAY_MS = 86_400_000
 
 def simulate(
     viewers: Annotated[int, typer.Option(min=1, help="How many people watch.")] = 500,
-    days: Annotated[int, typer.Option(min=1, help="For how many days.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=3_650, help="For how many days.")] = 30,
     seed: Annotated[int, typer.Option(help="The same seed gives the same traffic.")] = 1,
     until: Annotated[
         str | None,
