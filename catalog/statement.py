@@ -41,10 +41,22 @@ def parse(sql: str) -> exp.Query:
     return statement
 
 
+_LOOKS = {"SHOW", "DESCRIBE", "DESC", "EXPLAIN"}
+
+
 def _refuse_other_beginnings(sql: str) -> None:
     # The parser would take what it does not know for a command, and log that it did.
     tokens = sqlglot.tokenize(sql, dialect=DIALECT)
-    if not tokens or tokens[0].text.upper() not in _BEGINNINGS:
+    # Athena hands its DDL to Hive: the tokenizer then puts a mark without text before it.
+    words = [token.text.upper() for token in tokens if token.text]
+    if not words:
+        raise QueryFailed("Only a SELECT is answered, and the query is empty.")
+    if words[0] in _LOOKS:
+        raise QueryFailed(
+            "Only a SELECT is answered; `playlake partitions` lists tables and their days, "
+            "`playlake schema TABLE` a table's columns."
+        )
+    if words[0] not in _BEGINNINGS:
         raise _not_a_select()
 
 

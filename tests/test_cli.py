@@ -205,7 +205,12 @@ def test_the_exit_codes_are_in_the_help():
     ("arguments", "code", "words"),
     [
         (("report", "nonsense"), 2, "play_time_by_video"),
-        (("report", "sessions_by_platform"), 2, "user_id"),
+        (("report", "sessions_by_platform"), 2, "--user-id"),
+        (("report", "daily_plays", "--user-id", "5"), 2, "--user-id"),
+        (("query", ""), 2, "empty"),
+        (("query", "SHOW PARTITIONS video_play_events"), 2, "playlake partitions"),
+        (("query", "DESCRIBE video_play_events"), 2, "playlake schema"),
+        (("query", "SELECT width_bucket(1, 2, 3, 4)"), 2, "no function width_bucket"),
         (("report", "daily_plays", "--since", "yesterday"), 2, "write it as 2026-11-24"),
         (("report", "daily_plays", "--since", "2026-12-01", "--until", "2026-11-01"), 2, "swap"),
         (("query", "DROP TABLE video_play_events"), 2, "SELECT"),
@@ -293,3 +298,9 @@ def test_the_schema_of_an_event_type_is_printed():
     schema = json.loads(run_playlake("schema", "video_play").out)
     assert schema["title"] == "video_play"
     assert "started_at" in schema["required"]
+
+
+def test_the_columns_of_a_table_are_listed_with_their_meaning():
+    out = run_playlake("schema", "video_play_events").out
+    assert re.search(r"duration +bigint +ended_at - started_at", out)
+    assert re.search(r"dt +string +The partition key", out)

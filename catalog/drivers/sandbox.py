@@ -1,5 +1,6 @@
 """A DuckDB that reads the lake and nothing else."""
 
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -34,6 +35,11 @@ def _spill_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"playlake-{secrets.token_hex(8)}"
 
 
+_NO_FUNCTION = re.compile(r"Catalog Error: \w+ Function with name (?P<name>\S+) does not exist")
+
+
 def one_line(error: duckdb.Error) -> str:
     """What DuckDB found wrong, without the excerpt of rewritten SQL that follows."""
+    if missing := _NO_FUNCTION.match(str(error)):
+        return f"DuckDB, the engine of one machine, has no function {missing['name']}; Athena may."
     return str(error).splitlines()[0]

@@ -144,6 +144,11 @@ def _option(parameter: str) -> str:
 def _arguments(
     named: NamedQuery, since: str | None, until: str | None, user_id: int | None
 ) -> Mapping[str, Value]:
+    about_one = any(parameter.name == "user_id" for parameter in named.parameters)
+    if about_one and user_id is None:
+        raise SettingsError(f"{named.name} is about one viewer; name one with --user-id.")
+    if user_id is not None and not about_one:
+        raise SettingsError(f"{named.name} is about all viewers; leave --user-id out.")
     first, last = day_range(since, until)
     given: dict[str, Value | date] = {"since": first, "until": last}
     if user_id is not None:

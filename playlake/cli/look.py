@@ -9,9 +9,11 @@ import typer
 from rich.console import Console
 
 from events.errors import UnknownName
+from events.glue import GLUE_TYPES
 from events.json_schema import json_schema
 from events.registry import REGISTRY
 from events.rejected import REJECTED_EVENTS
+from events.table import PARTITION_KEY
 from playlake.cli.ask import opened
 from playlake.cli.options import DEFAULT_DATA, Data, Format, OutputFormat
 from playlake.cli.rendering import render, render_listing
@@ -82,13 +84,21 @@ def sync(data: Data = DEFAULT_DATA) -> None:
 
 
 def schema(
-    event_type: Annotated[str, typer.Argument(help="video_play, video_player or custom.")],
+    name: Annotated[str, typer.Argument(help="An event type or a table.")],
+    output: OutputFormat = Format.TABLE,
 ) -> None:
-    """Print an event type's JSON Schema, for whoever writes a client."""
+    """Print a table's columns, or an event type's JSON Schema for whoever writes a client."""
     types = {each.name: each for each in REGISTRY.types}
-    if event_type not in types:
-        raise UnknownName(f"No event type is called {event_type!r}; there are {', '.join(types)}.")
-    typer.echo(json.dumps(json_schema(types[event_type]), indent=2, ensure_ascii=False))
+    tables = {each.name: each for each in REGISTRY.tables}
+    if name in types:
+        typer.echo(json.dumps(json_schema(types[name]), indent=2, ensure_ascii=False))
+    elif name in tables:
+        rows = [(each.name, GLUE_TYPES[each.type], each.doc) for each in tables[name].columns]
+        rows.append((PARTITION_KEY, "string", "The partition key: a UTC day, YYYY-MM-DD."))
+        render_listing({"column": "varchar", "type": "varchar", "meaning": "varchar"}, rows, output)
+    else:
+        known = ", ".join((*tables, *types))
+        raise UnknownName(f"No table and no event type is called {name!r}; there are {known}.")
 
 
 class _PartitionRow(NamedTuple):
