@@ -69,10 +69,15 @@ class DeliverySettings:
 
     Before a batch's n-th retry it waits a random time up to `retry_seconds` * 2^n; while
     infrastructure fails, up to `unavailable_seconds`. Firehose's own retries: three.
+
+    A batch is given up after `max_attempts` that failed, or `max_begun` that were begun, by
+    whichever processes: a machine that loses its power is not the batch's fault, a batch that
+    takes down every process that touches it is.
     """
 
     buffering: Buffering = DEFAULT_BUFFERING
     max_attempts: int = 4
+    max_begun: int = 20
     retry_seconds: float = 0.1
     unavailable_seconds: float = 10.0
     sleep: Callable[[float], object] = time.sleep
@@ -174,15 +179,16 @@ class Delivery:
 
     def _transformed(self, batch: Batch) -> tuple[Transformed, Batch]:
         """What came of it, and the batch with the attempts that this took."""
-        failure = _DIED
-        while batch.attempts < self._settings.max_attempts:
-            if batch.attempts:
-                self._settings.sleep(_up_to(self._settings.retry_seconds * 2**batch.attempts))
+        failure, failed = _DIED, 0
+        while failed < self._settings.max_attempts and batch.attempts < self._settings.max_begun:
+            if failed:
+                self._settings.sleep(_up_to(self._settings.retry_seconds * 2**failed))
             batch = self._spool.attempted(batch)
             result = invoke(self._transform, batch, self._settings.new_id())
             if isinstance(result, Transformed):
                 return result, batch
             failure = result
+            failed += 1
             _logger.warning(
                 "attempt %d at the batch of records %d to %d: %s",
                 *(batch.attempts, batch.first, batch.last, failure.message),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ingest.drivers.spool import Spool
-from playlake.delivery import Delivery
+from playlake.delivery import DEFAULTS, Delivery
 from tests.delivering import failed_records, keep, lines_under, raw_data
 from transform.drivers.file_store import FileStore
 
@@ -127,12 +127,21 @@ def test_a_batch_whose_attempt_was_cut_short_is_tried_again_as_the_same_batch(
     assert lines_under(FileStore(tmp_path / "data"), "raw/").count(b"first\n") == 1
 
 
+def test_a_machine_that_dies_again_and_again_is_not_the_batchs_fault(tmp_path: Path):
+    begin_batch(tmp_path, b"good\n")
+    for _ in range(DEFAULTS.max_attempts + 1):
+        die(tmp_path, "die attempting")
+    drain(tmp_path)
+    assert list(FileStore(tmp_path / "data").keys("failed/")) == []
+    assert lines_under(FileStore(tmp_path / "data"), "raw/").count(b"good\n") == 1
+
+
 def test_a_batch_that_kills_the_process_every_time_is_set_aside_in_the_end(tmp_path: Path):
     begin_batch(tmp_path, b"poison\n")
-    for _ in range(4):
+    for _ in range(DEFAULTS.max_begun):
         die(tmp_path, "die attempting")
     drain(tmp_path)
     (failed,) = failed_records(FileStore(tmp_path / "data"))
     assert raw_data([failed]) == [b"poison\n"]
-    assert failed["attemptsMade"] == 4
+    assert failed["attemptsMade"] == DEFAULTS.max_begun
     assert "process ended" in failed["errorMessage"]
