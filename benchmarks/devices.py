@@ -35,6 +35,11 @@ class Labelled:
 
 def main() -> None:
     arguments = parse_arguments()
+    if not arguments.agents.exists():
+        Console().print(
+            f"Skipped: {arguments.agents} is not here; name labelled agents by --agents."
+        )
+        return
     agents = read_labelled(arguments.agents)
     # Measured first: scoring fills the cache.
     speed = measure({labelled.agent for labelled in agents})
