@@ -13,6 +13,6 @@ def demo(
     viewers: Annotated[int, typer.Option(min=1, help="How many people watch.")] = 500,
 ) -> None:
     """Simulate a month, play a real video in Chromium, and print the reports over both."""
-    from playlake.demonstration import demonstrate
+    from playlake.cli.demonstration import demonstrate
 
     demonstrate(data, viewers)

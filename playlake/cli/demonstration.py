@@ -13,7 +13,7 @@ from rich.markup import escape
 from catalog.drivers.duckdb_engine import Engine
 from catalog.named import NamedQuery, named_queries, named_query
 from catalog.statement import Value
-from events.errors import FullScanRefused, SettingsError
+from events.errors import FullScanRefused, PlaylakeError, SettingsError
 from playlake.cli.ask import Lake, opened
 from playlake.cli.options import Format, today
 from playlake.cli.rendering import render
@@ -88,7 +88,7 @@ def _check(console: Console, data: Path, simulation: Simulation) -> None:
             verdict = "[green]equal[/]" if each.equal else "[red]DIFFERENT[/]"
             console.print(f"{each.report:<22} {len(each.answered):>6,} rows  {verdict}")
             if not each.equal:
-                raise SettingsError(f"{each.report} is not what was simulated; please report it.")
+                raise PlaylakeError(f"{each.report} is not what was simulated; please report it.")
     console.print()
 
 
