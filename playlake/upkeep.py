@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -61,11 +61,14 @@ class Upkeep:
         know or that were replaced, and partitions of more than one file."""
         changed = self.catalog.sync()
         self.note_superseded(changed.skipped)
-        self._replaced.extend((self.clock(), file.key) for file in changed.dropped)
+        # Only what another file says it holds: a file that was dropped may be there again, changed.
+        replaced = (key for file in changed.added for key in file.replaces)
+        self._replaced.extend((self.clock(), key) for key in replaced)
         for table in REGISTRY.tables:
-            for dt in self.catalog.partitions(table.name):
-                if len(self.catalog.files(table.name, {dt})) > 1:
-                    self._grown.setdefault((table.name, dt), self.clock())
+            files = Counter(file.partition for file in self.catalog.files(table.name))
+            for (name, dt), count in files.items():
+                if count > 1:
+                    self._grown.setdefault((name, dt), self.clock())
 
     def run(self, stop: threading.Event) -> None:
         """Compact what is due, until `stop` is set; what was replaced is then deleted at once."""

@@ -1,14 +1,19 @@
 """The upkeep of a local lake: when partitions are compacted, and what a crash leaves."""
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from catalog.drivers.duckdb_engine import Engine
 from events.errors import CatalogUnavailable
+from events.registry import REGISTRY
 from ingest.request import Request
 from playlake.folder import DataFolder
 from playlake.pipeline import LocalPipeline, Observers
 from playlake.upkeep import GRACE_SECONDS, PATIENCE_SECONDS, QUIET_SECONDS
 from tests.records import LAB_PLAY, lines
+from transform.compaction import compact
+from transform.drivers.file_store import FileStore
 
 
 class Clock:
@@ -89,6 +94,34 @@ def test_after_a_crash_between_swap_and_deletion_rows_count_once_and_leftovers_g
         # The process ends here: what was replaced is still there.
         assert len(files(pipeline)) == 3
     folder.catalog.unlink()
+    with LocalPipeline(folder) as pipeline:
+        pipeline.settle()
+        assert rows(pipeline) == ["a", "b"]
+        assert len(files(pipeline)) == 1
+
+
+def test_a_file_that_somebody_replaced_is_taken_up_and_not_deleted(pipeline):
+    """The catalog drops the file it knew and adds the one that lies there, under the same key."""
+    collect(pipeline, "a")
+    (path,) = files(pipeline)
+    table = pq.read_table(path)
+    pq.write_table(pa.concat_tables([table, table]), path)
+    pipeline.settle()
+    assert path.exists()
+    assert rows(pipeline) == ["a", "a"]
+
+
+def test_a_crash_between_writing_and_swapping_leaves_nothing_after_one_restart(folder):
+    with LocalPipeline(folder) as pipeline:
+        collect(pipeline, "a", "b")
+        known = pipeline.catalog.files("video_play_events")
+        compact(
+            FileStore(folder.lake),
+            REGISTRY.table("video_play_events"),
+            known[0].partition.dt,
+            [file.key for file in known],
+        )
+        # The process ends here: the catalog knows the old files, the lake holds all three.
     with LocalPipeline(folder) as pipeline:
         pipeline.settle()
         assert rows(pipeline) == ["a", "b"]
