@@ -1,6 +1,6 @@
 """A table's columns as the Glue Data Catalog wants them."""
 
-from events.table import PARTITION_KEY, Column, ColumnType, Table
+from events.table import Column, ColumnType, Table
 
 GLUE_TYPES = {
     ColumnType.TEXT: "string",
@@ -17,11 +17,6 @@ COMMENT_LIMIT = 255
 def columns(table: Table) -> list[dict[str, str]]:
     """`StorageDescriptor.Columns` of the table."""
     return [_column(column) for column in table.columns]
-
-
-def partition_keys() -> list[dict[str, str]]:
-    """`PartitionKeys` of every table."""
-    return [{"Name": PARTITION_KEY, "Type": "string", "Comment": "UTC day, YYYY-MM-DD"}]
 
 
 def _column(column: Column) -> dict[str, str]:

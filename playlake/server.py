@@ -60,16 +60,12 @@ def create_app(
     return _Site(_Events(collector, submit), _Guarded(site))
 
 
-def serve(app: ASGIApp, host: str, port: int) -> None:
-    """Serve until SIGINT or SIGTERM, and end the open requests first.
-
-    The signal is then raised again, for the handler that the caller had installed.
-    """
-    server(app, host, port).run()
-
-
 def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
-    """The server, not yet running; setting its `should_exit` ends `run()`. Port 0 is any free."""
+    """The server, not yet running; setting its `should_exit` ends `run()`. Port 0 is any free.
+
+    SIGINT and SIGTERM end `run()` too, the open requests first; the signal is then raised again,
+    for the handler that the caller had installed.
+    """
     return uvicorn.Server(
         uvicorn.Config(
             app,

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import statistics
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.lacking import lacking
 from transform.devices import AGENT_LIMIT, DEVICE_TYPES, Device, parse_device
 
 AGENTS = Path(__file__).parents[2] / "shared" / "data" / "user_agents.jsonl.gz"
@@ -96,7 +96,7 @@ HOSTILE = [
 def labelled_agents() -> list[tuple[str, str]]:
     """(agent, device type) of every shared agent whose device type is known."""
     if not AGENTS.exists():
-        missing("the shared user agents are not beside this checkout")
+        lacking("The shared user agents are not beside this checkout.")
     with gzip.open(AGENTS, "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
     return [
@@ -104,12 +104,6 @@ def labelled_agents() -> list[tuple[str, str]]:
         for row in rows
         if "device_class" in row["expected"]
     ]
-
-
-def missing(what: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 def as_type(device_class: str) -> str:

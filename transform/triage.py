@@ -39,8 +39,9 @@ def triage(line: bytes, arrived_at: int, validator: Validator) -> Kept | Reject:
     if isinstance(found, Misfit):
         received_at = plausible(whole.get("received_at")) or arrived_at
         return Reject(found, line, received_at, event_type.name, _own_id(whole))
-    known = {name for name in found.__struct_fields__ if getattr(found, name) is not None}
-    known |= {name for name, value in whole.items() if value is None} & {*found.__struct_fields__}
+    known = {*found.__struct_fields__}
+    # What did not fit its field is no field of the event, but a property.
+    known -= {k for k in known if getattr(found, k) is None and whole.get(k) is not None}
     if isinstance(whole.get("type"), str | None):
         known.add("type")
     return Kept(event_type, found, _unknown(line, known), _name(whole, event_type))

@@ -1,10 +1,8 @@
 """The command `dev`: the whole pipeline on this machine, serving."""
 
 import logging
-import os
 import signal
 import socket
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +12,7 @@ from rich.logging import RichHandler
 
 from events.errors import SettingsError
 from playlake.cli.options import DEFAULT_DATA, Data
+from playlake.cli.terminal import Terminal
 from playlake.folder import DataFolder
 
 
@@ -35,7 +34,7 @@ def dev(
     from playlake.pipeline import LocalPipeline, Observers, PipelineSettings
     from playlake.server import create_app, server
 
-    console = _Terminal(highlight=False)
+    console = Terminal(highlight=False)
     _log_to(console)
     settings = PipelineSettings(allowed_origins=parse_origins(allow_origin))
     printer = FatePrinter(console)
@@ -65,14 +64,6 @@ def _take_leave(console: Console, data: Path, waiting: int, failed: int) -> None
         console.print(f"{waiting:,} records wait in {data} for the next start.")
     if not (failed or waiting):
         console.print("Delivered. Everything that was accepted is in the lake.")
-
-
-class _Terminal(Console):
-    """A console whose reader may go away: collecting goes on."""
-
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,6 +1,5 @@
 """The entry of the command line: its commands, its exit codes, its errors in one line."""
 
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from rich.markup import escape
 
 from events.errors import FullScanRefused, PlaylakeError, Unavailable
 from playlake.cli import ask, demo, dev, look, simulate
+from playlake.cli.terminal import silence
 
 EXIT_CODES = {
     0: "done",
@@ -74,17 +74,12 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         # `playlake query ... | head`: whoever read has enough.
-        _silence()
+        silence()
         sys.exit(128 + signal.SIGPIPE)
     except OSError as error:
-        _silence()
+        silence()
         _complain(f"{error.filename or 'the output'}: {error.strerror}")
         sys.exit(1)
-
-
-def _silence() -> None:
-    """What is still to be flushed to standard output goes nowhere: it could not be written."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(sentence: str) -> None:
