@@ -5,6 +5,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # Written last, so that an install that was cut off is done again.
 INSTALLED := .venv/.installed
+EMULATOR := .venv/emulator/.installed
 
 .PHONY: help
 help: ## What can be made
@@ -27,20 +28,44 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# AWS's stand-in, apart: what can be imported beside it, the functions that it runs can import too.
+$(EMULATOR): emulator.lock $(INSTALLED)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/emulator
+	@$(BIN)/uv pip sync --quiet --python .venv/emulator/bin/python --require-hashes emulator.lock
+	@touch $@
+
+# Without npm there is nothing to install, and the tests that need it say so.
+node_modules: package-lock.json
+	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund && touch $@; fi
+
 .PHONY: demo
 demo: setup ## A simulated month, a play in a real browser, and the reports over both
 	@$(BIN)/playlake demo
 
 .PHONY: test
-test: setup ## Every test; what this machine lacks is skipped and named (CI=true: a failure)
+test: setup $(EMULATOR) node_modules ## Every test; what this machine lacks is skipped and named (CI=true: a failure)
 	@$(BIN)/python -m pytest
 
+.PHONY: test-aws
+test-aws: setup $(EMULATOR) node_modules ## The life of a deployment, from deploy to remove, on an emulated AWS
+	@$(BIN)/python -m pytest -s tests/aws
+
 .PHONY: check
-check: setup ## Lint, format, strict types, import rules
+check: setup ## Lint, format, strict types, import rules, generated files
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m deploy.generate --check
+
+ARCH := arm64
+.PHONY: zips
+zips: setup ## The Lambda packages, into build/zips; ARCH=x86_64 or host for another machine
+	@$(BIN)/python -m deploy.zips --arch $(ARCH)
+
+.PHONY: smoke-aws
+smoke-aws: setup node_modules ## The same life of a deployment on a real account: IDENTIFIER=x, at your cost
+	@$(BIN)/python -m deploy.smoke --identifier "$(IDENTIFIER)"
 
 .PHONY: bench
 bench: setup ## The benchmarks, each beside its yardstick
@@ -58,7 +83,10 @@ lock: setup ## Lock the newest versions that pyproject.toml allows; hashes, and 
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --all-extras \
 	  --group dev --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
 	  pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --group emulator --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+	  --output-file emulator.lock
 
 .PHONY: clean
 clean: ## Remove what make made
-	rm -rf .venv demo-data build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv node_modules .serverless demo-data build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import UUID
 
 import duckdb
@@ -32,6 +33,12 @@ BATCH_BYTES = 3 * 1024 * 1024
 EVENTS_A_RECORD = 50
 DAY_MS = 86_400_000
 BEGAN_MS = 1_790_000_000_000
+_CONTEXT = SimpleNamespace(
+    function_name="transform",
+    memory_limit_in_mb=1_769,
+    invoked_function_arn="arn:aws:lambda:local:000000000000:function:transform",
+    aws_request_id="0",
+)
 
 
 def play_events(count: int, seed: int = 1) -> list[bytes]:
@@ -109,7 +116,7 @@ def main() -> None:
         taken = {
             "DuckDB COPY": seconds(lambda: duckdb_copy(source, out), options.rounds),
             "playlake transform": seconds(
-                lambda: [transform(batch, None) for batch in batches], options.rounds
+                lambda: [transform(batch, _CONTEXT) for batch in batches], options.rounds
             ),
         }
     report(options.events, sum(map(len, lines)) / len(lines), taken, options.json)

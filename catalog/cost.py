@@ -19,22 +19,22 @@ def athena_cost_usd(scanned_bytes: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """What answering took.
-
-    `bytes` is an estimate, and an upper bound: the compressed bytes of the needed columns in every
-    file of the selected partitions. Athena bills the bytes it read, and row groups whose statistics
-    rule them out are not read; a CTE that is used twice it may read twice.
-    """
+    """What answering took."""
 
     bytes: int
+    """What Athena read and bills. Of the engine of one machine, an estimate and an upper bound: the
+    compressed bytes of the needed columns in every file of the selected partitions. Row groups
+    whose statistics rule them out Athena does not read; a CTE that is used twice it may read twice.
+    """
     partitions_read: int
     partitions_total: int
     """The partitions there are of the tables that were asked."""
-    files: int
-    rows: int
-    """The rows in those files, before any predicate."""
+    files: int | None
+    """None of Athena, which does not say."""
+    rows: int | None
+    """The rows in those files, before any predicate. None of Athena."""
 
     @property
     def athena_cost_usd(self) -> float:
-        """What Athena would charge, by the same estimate."""
+        """What Athena charges for those bytes, or would."""
         return athena_cost_usd(self.bytes)

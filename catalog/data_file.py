@@ -58,7 +58,7 @@ class Registered:
     partitions: tuple[Partition, ...] = ()
     """The partitions that are new to the catalog."""
     added: tuple[str, ...] = ()
-    """The keys that are new to the catalog."""
+    """The keys that are new to the catalog: where it keeps no files, those of new partitions."""
     skipped: tuple[Skipped, ...] = ()
 
 
@@ -69,6 +69,16 @@ class Changed:
     added: tuple[DataFile, ...] = ()
     dropped: tuple[DataFile, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def gained(self) -> tuple[Partition, ...]:
+        """See `catalog.port.Synced.gained`."""
+        return tuple(sorted(self.added_by_partition()))
+
+    @property
+    def lost(self) -> tuple[Partition, ...]:
+        """See `catalog.port.Synced.lost`."""
+        return tuple(sorted(self.dropped_by_partition()))
 
     def added_by_partition(self) -> Counter[Partition]:
         """How many files each partition gained."""

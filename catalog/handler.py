@@ -1,25 +1,39 @@
-"""The Lambda that makes partitions known when S3 says that objects were created."""
+"""The Lambda that keeps partitions known: those S3 tells of, and by the clock all there are."""
 
 import os
 from collections.abc import Mapping
 from typing import Any
 
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+
 from catalog.notification import created_keys
 from catalog.settings import Settings, open_catalog
 
+logger, metrics, tracer = Logger(), Metrics(namespace="playlake"), Tracer()
 
-def register(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Register the created objects. Settings: see `catalog.settings.Settings`.
+
+@tracer.capture_lambda_handler(capture_response=False)
+@logger.inject_lambda_context
+def catalog(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    """Register the created objects, or by the clock compare all of the lake with the catalog.
 
     An error is raised, so that the event is delivered again: registering twice is registering once.
+    Settings: see `catalog.settings.Settings`.
     """
-    catalog = open_catalog(Settings.from_environment(os.environ))
-    registered = catalog.register(created_keys(event))
-    return {
-        "added": list(registered.added),
-        "partitions": [list(partition) for partition in registered.partitions],
-        "skipped": [
-            {"key": each.key, "reason": each.reason.value, "detail": each.detail}
-            for each in registered.skipped
-        ],
+    opened = open_catalog(Settings.from_environment(os.environ))
+    if event.get("detail-type") == "Scheduled Event":
+        synced = opened.sync()
+        gained, lost, skipped = synced.gained, synced.lost, synced.skipped
+    else:
+        registered = opened.register(created_keys(event))
+        gained, lost, skipped = registered.partitions, (), registered.skipped
+    metrics.add_metric("PartitionsAdded", MetricUnit.Count, len(gained))
+    metrics.flush_metrics()
+    done = {
+        "added": [list(partition) for partition in gained],
+        "dropped": [list(partition) for partition in lost],
+        "skipped": [{"key": each.key, "reason": each.reason.value} for each in skipped],
     }
+    logger.info("cataloged", **done)
+    return done

@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from importlib.resources import files
 from itertools import takewhile
 
-from catalog.statement import Value
+from catalog.port import Value
 from events.errors import DeclarationError, UnknownName
 
 _FIELD = re.compile(r"-- (?P<name>title|description): (?P<text>.+)")

@@ -9,8 +9,9 @@ from sqlglot.errors import OptimizeError
 from sqlglot.optimizer.pushdown_projections import pushdown_projections
 from sqlglot.optimizer.scope import traverse_scope
 
+from catalog.port import Value
 from catalog.restriction import Restriction, restrictions
-from catalog.statement import Value, bind, parse, resolve, scans
+from catalog.statement import bind, parse, resolve, scans
 from events.errors import FullScanRefused
 from events.registry import REGISTRY
 from events.table import PARTITION_KEY, Table

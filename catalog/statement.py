@@ -11,6 +11,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import traverse_scope
 from sqlglot.schema import MappingSchema
 
+from catalog.port import Value
 from events.errors import QueryFailed, UnknownName
 from events.table import PARTITION_KEY, Table
 
@@ -19,8 +20,6 @@ DATABASE = "playlake"
 _CATALOGS = ("", "awsdatacatalog")
 _BEGINNINGS = ("SELECT", "WITH", "(")
 _CHANGES = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Copy, exp.Set)
-
-Value = str | int | float | bool | None
 
 
 def parse(sql: str) -> exp.Query:

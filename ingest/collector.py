@@ -88,7 +88,8 @@ class Collector:
 
     def _accepted(self, request: Request, count: int) -> Response:
         body = b'{"data":{"success":true,"accepted":%d}}' % count
-        return Response(200, _JSON | cors_headers(request.headers, self.allowed_origins), body)
+        headers = _JSON | cors_headers(request.headers, self.allowed_origins)
+        return Response(200, headers, body, count)
 
     def _refusal(self, request: Request, refused: Refused) -> Response:
         headers = _JSON | cors_headers(request.headers, self.allowed_origins)

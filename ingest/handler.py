@@ -4,12 +4,28 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
+from aws_lambda_powertools.metrics import MetricUnit
+
 from ingest.api_gateway import request_from, response_to
 from ingest.collector import serve
 from ingest.settings import Settings, wire
 
+logger, metrics, tracer = Logger(), Metrics(namespace="playlake"), Tracer()
+# What the stage itself logs, in the same form.
+copy_config_to_registered_loggers(logger, include={"playlake.ingest"})
 
+
+@tracer.capture_lambda_handler(capture_response=False)
+@logger.inject_lambda_context
 def collect(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Take one request in. Settings: see `ingest.settings.Settings`."""
     collector, stream = wire(Settings.from_environment(os.environ))
-    return response_to(serve(request_from(event), collector, stream))
+    response = serve(request_from(event), collector, stream)
+    metrics.add_metric("EventsAccepted", MetricUnit.Count, response.accepted)
+    if response.status >= 400:
+        name = "RequestsRefused" if response.status < 500 else "RequestsUnstored"
+        metrics.add_metric(name, MetricUnit.Count, 1)
+    metrics.flush_metrics()
+    return response_to(response)

@@ -28,6 +28,8 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    accepted: int = 0
+    """How many events it acknowledges."""
 
 
 def headers_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -14,6 +14,8 @@ from ingest.cors import ANY_ORIGIN
 from ingest.stream import Stream
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s,*?#@]+")
+# Firehose's own rule (API reference, "PutRecordBatch", DeliveryStreamName).
+_DELIVERY_STREAM = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class Settings:
     """Where the records go, and which pages may read the answers."""
 
     stream: str
-    """`spool:///absolute/path/spool.db` (PLAYLAKE_STREAM)."""
+    """`firehose://name`, a delivery stream in the region and account that the AWS environment
+    names as for any AWS client, or `spool:///absolute/path/spool.db` (PLAYLAKE_STREAM)."""
     allowed_origins: frozenset[str] = frozenset({ANY_ORIGIN})
     """Exact origins, or "*" for any (PLAYLAKE_ALLOWED_ORIGINS, separated by commas)."""
 
@@ -30,7 +33,10 @@ class Settings:
         """The settings in `environment`. Raises SettingsError."""
         stream = environment.get("PLAYLAKE_STREAM", "")
         if not stream:
-            raise SettingsError("PLAYLAKE_STREAM is not set: name a stream, as spool:///path/to.db")
+            raise SettingsError(
+                "PLAYLAKE_STREAM is not set: name a stream, as firehose://name"
+                " or spool:///path/to.db"
+            )
         origins = environment.get("PLAYLAKE_ALLOWED_ORIGINS")
         return cls(stream) if origins is None else cls(stream, parse_origins(origins))
 
@@ -75,5 +81,20 @@ def _open_spool(url: SplitResult) -> Stream:
     return Spool(Path(unquote(url.path)))
 
 
-OPENERS: dict[str, Callable[[SplitResult], Stream]] = {"spool": _open_spool}
+def _open_firehose(url: SplitResult) -> Stream:
+    rest = url.path or url.query or url.fragment
+    if rest or not _DELIVERY_STREAM.fullmatch(url.netloc):
+        raise SettingsError(
+            f"{url.geturl()!r} names no delivery stream: write firehose://name, the name of 1 to 64"
+            " letters, digits, dots, dashes and underscores; the region is AWS_DEFAULT_REGION"
+        )
+    from ingest.drivers.firehose import FirehoseStream  # noqa: PLC0415  (botocore takes 0.4 s)
+
+    return FirehoseStream(url.netloc)
+
+
+OPENERS: dict[str, Callable[[SplitResult], Stream]] = {
+    "firehose": _open_firehose,
+    "spool": _open_spool,
+}
 """What opens a stream, by the scheme of its URL."""

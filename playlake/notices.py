@@ -28,6 +28,10 @@ class NotifyingStore:
         """See `transform.store.Store.keys`."""
         return self._store.keys(prefix)
 
+    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """See `transform.store.Store.sizes`."""
+        return self._store.sizes(prefix)
+
     def delete(self, key: str) -> None:
         """See `transform.store.Store.delete`."""
         self._store.delete(key)

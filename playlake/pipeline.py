@@ -18,8 +18,8 @@ from playlake.delivery import DEFAULTS, Delivered, Delivery, DeliverySettings
 from playlake.folder import DataFolder
 from playlake.notices import NotifyingStore
 from playlake.upkeep import Upkeep
+from transform.batch import deliver
 from transform.drivers.file_store import FileStore
-from transform.handler import deliver
 from transform.process import Processor
 
 _logger = logging.getLogger("playlake.pipeline")
@@ -134,4 +134,4 @@ def _tell(observer: Callable[..., None], *news: object) -> None:
 def _transform(
     processor: Processor, lake: NotifyingStore, event: dict[str, object], _context: object
 ) -> dict[str, object]:
-    return deliver(event, processor, lake)
+    return deliver(event, processor, lake).response

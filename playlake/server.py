@@ -1,25 +1,20 @@
 """The local web server: the collector at /events, pages and other routes beside it."""
 
 import asyncio
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
-from starlette.requests import Request as PageRequest
-from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from events.errors import StreamUnavailable
 from ingest.body import MAX_BODY_BYTES
 from ingest.collector import EVENTS_PATH, Collector, refuse_unstored
 from ingest.request import Request, Response, headers_of
+from playlake.site import site
 
 Submit = Callable[[Sequence[bytes]], Future[None]]
 """Begin to put records on a stream; the future is done when they are durable, or has failed with
@@ -27,15 +22,6 @@ StreamUnavailable."""
 
 SHUTDOWN_SECONDS = 10
 """How long open requests may take to end once the server was told to stop."""
-
-_PAGE_HEADERS = {
-    "content-security-policy": (
-        "default-src 'self'; img-src 'self' data:; media-src 'self' data: blob:; "
-        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
-    ),
-    "referrer-policy": "strict-origin-when-cross-origin",
-    "x-content-type-options": "nosniff",
-}
 
 
 def create_app(
@@ -49,15 +35,7 @@ def create_app(
 
     `pages` is the webapp that playlake ships unless another folder is given.
     """
-    folder = _webapp() if pages is None else pages
-    site = Starlette(
-        routes=[
-            Route("/healthz", _healthz),
-            *routes,
-            Mount("/", StaticFiles(directory=folder, html=True)),
-        ]
-    )
-    return _Site(_Events(collector, submit), _Guarded(site))
+    return _Site(_Events(collector, submit), site(routes, pages))
 
 
 def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
@@ -158,32 +136,3 @@ def _encoded(headers: Mapping[str, str], length: int) -> list[tuple[bytes, bytes
     if length:  # 204 must not have one (RFC 9110, 8.6)
         encoded.append((b"content-length", b"%d" % length))
     return encoded
-
-
-@dataclass(frozen=True, slots=True)
-class _Guarded:
-    """An application whose every response says what its pages may load, and from where."""
-
-    app: ASGIApp
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _PAGE_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self.app(scope, receive, send_guarded)
-
-
-async def _healthz(_request: PageRequest) -> JSONResponse:
-    return JSONResponse({"data": {"status": "ok"}})
-
-
-def _webapp() -> Path:
-    """The folder of the webapp, wherever playlake is installed."""
-    spec = importlib.util.find_spec("webapp")
-    if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError("playlake is installed without its webapp: install it again")
-    return Path(spec.submodule_search_locations[0])

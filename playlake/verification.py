@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from catalog.drivers.duckdb_engine import Engine
 from catalog.named import named_query
+from catalog.port import Engine
 from playlake.simulation import Truth
 
 Row = dict[str, Any]

@@ -1,4 +1,4 @@
-"""What every catalog of a lake in a folder does: subclass it, with the two fixtures below.
+"""What every catalog does, and what one does that keeps files: subclass, with the two fixtures.
 
 And the lakes that the catalog's tests work on: real Parquet files, in the tables' own schemas.
 """
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog.data_file import Partition, Reason
-from catalog.port import FileCatalog
+from catalog.port import Catalog, FileCatalog
 from events.arrow import schema
 from events.errors import CatalogUnavailable
 from events.layout import REPLACES, object_key
@@ -53,6 +53,13 @@ class Lake:
         pq.write_table(data, path, compression="zstd")
         return key
 
+    def put(self, name: str) -> str:
+        """Put an object that is no data file, and give its key."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        return name
+
     def tear(self, key: str) -> None:
         """Cut a file in half, as a writer that is killed leaves it."""
         path = self.root / key
@@ -72,18 +79,126 @@ def keys(catalog: FileCatalog, table: str = PLAYS) -> list[str]:
     return [file.key for file in catalog.files(table)]
 
 
-class FileCatalogSuite:
-    """The contract of `catalog.port.FileCatalog`."""
+class CatalogSuite:
+    """The contract of `catalog.port.Catalog`, of lakes that can `write`, `put` and `delete`."""
 
     @pytest.fixture
-    def lake(self, tmp_path: Path) -> Lake:
+    def lake(self, tmp_path: Path) -> Any:
         """An empty lake."""
         return Lake(tmp_path / "lake")
 
     @pytest.fixture
-    def catalog(self, lake: Lake) -> FileCatalog:
+    def catalog(self, lake: Any) -> Catalog:
         """An empty catalog of the driver under test, of that lake."""
         raise NotImplementedError
+
+    def test_a_registered_objects_partition_is_known(self, lake, catalog):
+        key = lake.write("2026-11-24")
+        registered = catalog.register([key])
+        assert registered.added == (key,)
+        assert registered.partitions == (Partition(PLAYS, "2026-11-24"),)
+        assert catalog.partitions(PLAYS) == ("2026-11-24",)
+
+    def test_registering_twice_is_registering_once(self, lake, catalog):
+        key = lake.write("2026-11-24")
+        catalog.register([key])
+        again = catalog.register([key, key])
+        assert (again.added, again.partitions, again.skipped) == ((), (), ())
+        assert catalog.partitions(PLAYS) == ("2026-11-24",)
+
+    def test_registering_nothing_is_no_error(self, catalog):
+        assert catalog.register([]).added == ()
+
+    def test_only_the_first_object_of_a_day_makes_a_new_partition(self, lake, catalog):
+        catalog.register([lake.write("2026-11-24")])
+        registered = catalog.register([lake.write("2026-11-24"), lake.write("2026-11-23")])
+        assert registered.partitions == (Partition(PLAYS, "2026-11-23"),)
+        assert catalog.partitions(PLAYS) == ("2026-11-23", "2026-11-24")
+
+    def test_two_objects_of_one_new_day_make_one_partition(self, lake, catalog):
+        registered = catalog.register([lake.write("2026-11-24"), lake.write("2026-11-24")])
+        assert registered.partitions == (Partition(PLAYS, "2026-11-24"),)
+        assert len(registered.added) == 2
+
+    def test_tables_are_kept_apart(self, lake, catalog):
+        catalog.register([lake.write("2026-11-24", table="custom_events")])
+        assert catalog.partitions(PLAYS) == ()
+        assert catalog.partitions("custom_events") == ("2026-11-24",)
+
+    def test_an_object_that_vanished_before_it_was_registered_is_no_error(self, lake, catalog):
+        gone, here = lake.write("2026-11-24"), lake.write("2026-11-23")
+        lake.delete(gone)
+        catalog.register([gone, here])
+        catalog.sync()
+        assert catalog.partitions(PLAYS) == ("2026-11-23",)
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "raw/dt=2026-11-24/x.gz",
+            "no_such_table/dt=2026-11-24/part-0.parquet",
+            "../etc",
+            "",
+        ],
+    )
+    def test_what_is_no_data_file_is_left_out_and_stops_no_neighbour(self, lake, catalog, key):
+        registered = catalog.register([key, lake.write("2026-11-24")])
+        (skipped,) = registered.skipped
+        assert (skipped.key, skipped.reason) == (key, Reason.FOREIGN)
+        assert catalog.partitions(PLAYS) == ("2026-11-24",)
+
+    def test_sync_adds_days_that_are_missing_and_drops_those_that_are_gone(self, lake, catalog):
+        gone, kept = lake.write("2026-11-22"), lake.write("2026-11-23")
+        catalog.register([gone, kept])
+        lake.delete(gone)
+        lake.write("2026-11-24")
+        lake.write("2026-11-24", table="custom_events")
+        synced = catalog.sync()
+        assert catalog.partitions(PLAYS) == ("2026-11-23", "2026-11-24")
+        assert set(synced.gained) == {
+            Partition(PLAYS, "2026-11-24"),
+            Partition("custom_events", "2026-11-24"),
+        }
+        assert synced.lost == (Partition(PLAYS, "2026-11-22"),)
+
+    def test_sync_has_nothing_to_do_the_second_time(self, lake, catalog):
+        lake.write("2026-11-24")
+        catalog.sync()
+        again = catalog.sync()
+        assert (again.gained, again.lost, again.skipped) == ((), (), ())
+
+    def test_a_day_that_was_lost_and_comes_back_is_registered_again(self, lake, catalog):
+        first = lake.write("2026-11-24")
+        catalog.register([first])
+        lake.delete(first)
+        catalog.sync()
+        registered = catalog.register([lake.write("2026-11-24")])
+        assert registered.partitions == (Partition(PLAYS, "2026-11-24"),)
+
+    def test_sync_takes_no_notice_of_hidden_names_and_notes_foreign_ones(self, lake, catalog):
+        lake.write("2026-11-24")
+        lake.put(f"{PLAYS}/_SUCCESS")
+        lake.put(f"{PLAYS}/.part-1.parquet")
+        foreign = lake.put(f"{PLAYS}/notes.txt")
+        synced = catalog.sync()
+        assert [(each.key, each.reason) for each in synced.skipped] == [(foreign, Reason.FOREIGN)]
+        assert synced.gained == (Partition(PLAYS, "2026-11-24"),)
+
+    def test_threads_may_register_at_once(self, lake, catalog):
+        days = [f"2026-11-{day:02}" for day in range(1, 29)]
+        written = [lake.write(day) for day in days]
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(lambda key: catalog.register([key]), written))
+        assert catalog.partitions(PLAYS) == tuple(days)
+
+
+class FileCatalogSuite(CatalogSuite):
+    """The contract of `catalog.port.FileCatalog`."""
+
+    @pytest.fixture
+    def lake(self, tmp_path: Path) -> Lake:
+        """An empty lake in a folder."""
+        return Lake(tmp_path / "lake")
 
     def test_a_registered_file_is_known_with_its_partition_and_sizes(self, lake, catalog):
         key = lake.write("2026-11-24", [{"video_id": "a"}, {"video_id": "b"}])
@@ -99,24 +214,13 @@ class FileCatalogSuite:
             file.column_bytes["video_id"] == footer.row_group(0).column(index).total_compressed_size
         )
 
-    def test_registering_twice_is_registering_once(self, lake, catalog):
+    def test_registering_twice_leaves_the_files_as_they_are(self, lake, catalog):
         key = lake.write("2026-11-24")
         catalog.register([key])
         before = catalog.files(PLAYS)
         again = catalog.register([key, key])
         assert (again.added, again.partitions, again.skipped) == ((), (), ())
         assert catalog.files(PLAYS) == before
-
-    def test_only_the_first_file_of_a_day_makes_a_new_partition(self, lake, catalog):
-        catalog.register([lake.write("2026-11-24")])
-        registered = catalog.register([lake.write("2026-11-24"), lake.write("2026-11-23")])
-        assert registered.partitions == (Partition(PLAYS, "2026-11-23"),)
-        assert catalog.partitions(PLAYS) == ("2026-11-23", "2026-11-24")
-
-    def test_tables_are_kept_apart(self, lake, catalog):
-        catalog.register([lake.write("2026-11-24", table="custom_events")])
-        assert catalog.partitions(PLAYS) == ()
-        assert catalog.partitions("custom_events") == ("2026-11-24",)
 
     def test_files_are_those_of_the_days_asked_for(self, lake, catalog):
         first, second = lake.write("2026-11-23"), lake.write("2026-11-24")
@@ -139,13 +243,6 @@ class FileCatalogSuite:
             (torn, Reason.UNREADABLE)
         ]
         assert keys(catalog) == [whole]
-
-    @pytest.mark.parametrize(
-        "key", ["raw/2026/11/24/x.gz", "no_such_table/dt=2026-11-24/part-0.parquet", "../etc", ""]
-    )
-    def test_what_is_no_data_file_is_left_out(self, catalog, key):
-        (skipped,) = catalog.register([key]).skipped
-        assert (skipped.key, skipped.reason) == (key, Reason.FOREIGN)
 
     def test_replacing_swaps_the_files(self, lake, catalog):
         old = [lake.write("2026-11-24"), lake.write("2026-11-24")]
@@ -225,13 +322,7 @@ class FileCatalogSuite:
         assert changed.added_by_partition() == {Partition(PLAYS, "2026-11-24"): 2}
         assert changed.dropped_by_partition() == {Partition(PLAYS, "2026-11-22"): 1}
 
-    def test_sync_has_nothing_to_do_the_second_time(self, lake, catalog):
-        lake.write("2026-11-24")
-        catalog.sync()
-        again = catalog.sync()
-        assert (again.added, again.dropped, again.skipped) == ((), (), ())
-
-    def test_sync_takes_no_notice_of_hidden_names_and_notes_foreign_ones(self, lake, catalog):
+    def test_sync_takes_no_notice_of_hidden_names_anywhere_in_the_lake(self, lake, catalog):
         lake.write("2026-11-24")
         for name in (".writing/x", f"{PLAYS}/_SUCCESS", f"{PLAYS}/dt=2026-11-24/.part-1.parquet"):
             (lake.root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -286,7 +377,7 @@ class FileCatalogSuite:
         catalog.sync()
         assert keys(catalog) == [third]
 
-    def test_threads_may_register_at_once(self, lake, catalog):
+    def test_threads_that_register_at_once_lose_no_file(self, lake, catalog):
         written = [lake.write(f"2026-11-{day:02}") for day in range(1, 29)]
         with ThreadPoolExecutor(4) as threads:
             list(threads.map(lambda key: catalog.register([key]), written))

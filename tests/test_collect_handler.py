@@ -20,6 +20,7 @@ from ingest.drivers.spool import read_backlog
 from ingest.handler import collect
 from ingest.refusals import STATUS_OF
 from playlake.testing.stream import MemoryStream
+from tests.lambda_context import CONTEXT
 
 EVENTS = Path(__file__).parent / "events"
 HTTP_API, REST_API, FUNCTION_URL = (
@@ -52,7 +53,7 @@ def http_api(body: bytes | None, method: str = "POST", **headers: str) -> dict[s
 
 def call(event: dict[str, Any]) -> dict[str, Any]:
     """The handler's answer, known to be one that API Gateway can pass on."""
-    answer = collect(event, None)
+    answer = collect(event, CONTEXT)
     assert answer.keys() == {"statusCode", "headers", "body", "isBase64Encoded"}
     assert answer["isBase64Encoded"] is False
     assert json.loads(json.dumps(answer)) == answer
@@ -386,4 +387,4 @@ def test_a_setting_that_cannot_be_is_named_with_its_remedy(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=said):
-        collect(http_api(b"{}"), None)
+        collect(http_api(b"{}"), CONTEXT)

@@ -11,6 +11,7 @@ import pytest
 from events.arrow import schema
 from events.errors import SettingsError, StoreUnavailable
 from events.registry import REGISTRY
+from tests.lambda_context import CONTEXT
 from tests.records import LAB_CLICK, LAB_PLAY, lines
 from transform.handler import transform
 
@@ -40,7 +41,7 @@ def files(lake: Path) -> list[str]:
 
 def test_the_recorded_event_is_answered_record_by_record_with_its_data_unchanged(lake):
     event = json.loads(RECORDED.read_text())
-    response = transform(event, None)
+    response = transform(event, CONTEXT)
     assert response == {
         "records": [
             {"recordId": each["recordId"], "result": "Ok", "data": each["data"]}
@@ -53,7 +54,7 @@ def test_the_recorded_event_is_answered_record_by_record_with_its_data_unchanged
 
 def test_tables_lie_by_dt_and_are_read_by_a_plain_hive_reader(lake):
     late = {**LAB_PLAY, "logged_at": 1664029185290}
-    transform(firehose_event(lines(LAB_PLAY, LAB_CLICK), lines(late)), None)
+    transform(firehose_event(lines(LAB_PLAY, LAB_CLICK), lines(late)), CONTEXT)
     assert [name.rpartition("/")[0] for name in files(lake)] == [
         "custom_events/dt=2022-09-24",
         "video_play_events/dt=2018-08-29",
@@ -70,7 +71,7 @@ def test_tables_lie_by_dt_and_are_read_by_a_plain_hive_reader(lake):
 
 def test_files_have_the_tables_schema_zstd_statistics_and_the_tables_order(lake):
     plays = [{**LAB_PLAY, "video_id": name, "event_id": name} for name in "cab"]
-    transform(firehose_event(lines(*plays)), None)
+    transform(firehose_event(lines(*plays)), CONTEXT)
     (name,) = files(lake)
     file = pq.ParquetFile(lake / name)
     assert file.schema_arrow.equals(schema(REGISTRY.table("video_play_events")))
@@ -82,16 +83,16 @@ def test_files_have_the_tables_schema_zstd_statistics_and_the_tables_order(lake)
 
 def test_a_batch_that_is_delivered_twice_writes_the_same_objects(lake):
     event = firehose_event(lines(LAB_PLAY, LAB_CLICK), b"not json", lines(LAB_PLAY))
-    transform(event, None)
+    transform(event, CONTEXT)
     before = {name: (lake / name).read_bytes() for name in files(lake)}
-    transform(event, None)
+    transform(event, CONTEXT)
     assert {name: (lake / name).read_bytes() for name in files(lake)} == before
 
 
 def test_a_record_that_is_no_base64_is_answered_as_failed(lake):
     event = firehose_event(lines(LAB_PLAY))
     event["records"].append({**event["records"][0], "recordId": "bad", "data": "%%%"})
-    response = transform(event, None)
+    response = transform(event, CONTEXT)
     assert [each["result"] for each in response["records"]] == ["Ok", "ProcessingFailed"]
 
 
@@ -99,7 +100,7 @@ def test_when_the_lake_takes_nothing_the_batch_is_not_answered(tmp_path, monkeyp
     (tmp_path / "lake").write_text("a file where the folder should be")
     monkeypatch.setenv("PLAYLAKE_LAKE_URI", (tmp_path / "lake").as_uri())
     with pytest.raises(StoreUnavailable, match="cannot write"):
-        transform(firehose_event(lines(LAB_PLAY)), None)
+        transform(firehose_event(lines(LAB_PLAY)), CONTEXT)
 
 
 @pytest.mark.parametrize(
@@ -121,4 +122,4 @@ def test_a_setting_that_cannot_be_is_named(monkeypatch, variables, complaint):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=complaint):
-        transform(firehose_event(b""), None)
+        transform(firehose_event(b""), CONTEXT)

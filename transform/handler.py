@@ -1,38 +1,46 @@
-"""The Firehose transformation Lambda."""
+"""The Lambdas of the transform: one for Firehose's batches, one that compacts by the clock."""
 
 import os
-import time
 from functools import cache
 from typing import Any
 
-from transform.firehose import records_of, response_to
-from transform.parquet import data_objects
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
+from aws_lambda_powertools.metrics import MetricUnit
+
+from transform.batch import deliver
 from transform.process import Processor, Settings
 from transform.settings import TransformSettings, open_store
 from transform.store import Store
+from transform.sweep import sweep
+
+logger, metrics, tracer = Logger(), Metrics(namespace="playlake"), Tracer()
+# What the stage itself logs, in the same form.
+copy_config_to_registered_loggers(logger, include={"playlake.transform"})
 
 
-def transform(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
-    """Write a batch's rows to the lake, then answer one result per record.
+@tracer.capture_lambda_handler(capture_response=False)
+@logger.inject_lambda_context
+def transform(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Firehose's: see `transform.batch.deliver`. An error makes Firehose invoke again."""
+    delivered = deliver(event, *_wired(TransformSettings.from_environment(os.environ)))
+    rejected = delivered.rows.get("rejected_events", 0)
+    metrics.add_metric("EventsRejected", MetricUnit.Count, rejected)
+    metrics.add_metric("RowsWritten", MetricUnit.Count, sum(delivered.rows.values()))
+    metrics.flush_metrics()
+    logger.info("delivered", records=len(event["records"]), rows=delivered.rows)
+    return delivered.response
 
-    Raises `events.errors.StoreUnavailable` when the lake does not take them: Firehose then invokes
-    again with the same batch, which writes the same objects.
-    """
-    return deliver(event, *_wired(TransformSettings.from_environment(os.environ)))
 
-
-def deliver(event: dict[str, Any], processor: Processor, store: Store) -> dict[str, Any]:
-    """`transform`, wired by the caller."""
-    records = records_of(event)
-    processed = processor.process(records, now_ms=time.time_ns() // 1_000_000)
-    for each in data_objects(processed.tables):
-        store.put(each.key, each.data)
-    return response_to(records, processed.outcomes)
+@tracer.capture_lambda_handler(capture_response=False)
+@logger.inject_lambda_context
+def compact(_event: object, _context: object) -> dict[str, Any]:
+    """The schedule's: see `transform.sweep.sweep`."""
+    swept = sweep(_wired(TransformSettings.from_environment(os.environ))[1])
+    logger.info("compacted", **swept.to_dict())
+    return swept.to_dict()
 
 
 @cache
 def _wired(settings: TransformSettings) -> tuple[Processor, Store]:
-    return (
-        Processor(settings=Settings(max_late_days=settings.max_late_days)),
-        open_store(settings.lake_uri),
-    )
+    return Processor(settings=Settings(settings.max_late_days)), open_store(settings.lake_uri)

@@ -23,5 +23,8 @@ class Store(Protocol):
     def keys(self, prefix: str = "") -> Iterator[str]:
         """The keys that begin with `prefix`, in lexical order."""
 
+    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """`keys`, each with its object's bytes."""
+
     def delete(self, key: str) -> None:
         """Remove the object; one that is not there is removed already."""

@@ -1,1 +1,1 @@
-"""What the catalog's ports are driven by: SQLite and DuckDB on one machine."""
+"""What drives the ports: SQLite and DuckDB on one machine, Glue and Athena on AWS."""

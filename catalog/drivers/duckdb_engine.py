@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -13,11 +12,17 @@ from catalog.answer import Answer, AnswerColumn, Row
 from catalog.cost import Scanned
 from catalog.data_file import DataFile
 from catalog.drivers.dialect import ZONED, answer_column, duckdb_sql, without_zones
+from catalog.drivers.pruning import (
+    Pruned,
+    failures_named,
+    partitions_read,
+    partitions_total,
+    prune,
+)
 from catalog.drivers.reading import relation
 from catalog.drivers.sandbox import one_line, open_sandbox
-from catalog.planning import FIRST_DAY, LAST_DAY, Plan, Scan, plan, refusal
-from catalog.port import FileCatalog
-from catalog.statement import Value
+from catalog.planning import Plan, Scan, plan
+from catalog.port import FileCatalog, Value
 from events.errors import QueryFailed
 
 _ATTEMPTS = 5
@@ -28,10 +33,12 @@ _BATCH = 1_000
 class _Selected:
     """A scan, and the files it reads."""
 
-    scan: Scan
+    pruned: Pruned
     files: tuple[DataFile, ...]
-    partitions: tuple[str, ...]
-    """Every day there is of the table, read or not."""
+
+    @property
+    def scan(self) -> Scan:
+        return self.pruned.scan
 
 
 class _FileGone(Exception):
@@ -42,7 +49,7 @@ class _FileGone(Exception):
 
 
 class Engine:
-    """Answers queries over a catalog's lake. Threads may share it; close it after use."""
+    """See `catalog.port.Engine`: over a lake in a folder. Threads may share it."""
 
     def __init__(self, catalog: FileCatalog) -> None:
         self._catalog = catalog
@@ -56,7 +63,7 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Close DuckDB, and with it every answer that is still open."""
+        """See `catalog.port.Engine.close`."""
         for cursor in tuple(self._cursors):
             self._release(cursor)
         self._connection.close()
@@ -68,11 +75,7 @@ class Engine:
         full_scan: bool = False,
         parameters: Mapping[str, Value] | None = None,
     ) -> Answer:
-        """Answer one SELECT in Athena's dialect.
-
-        Raises `FullScanRefused` when a scan has no bound on `dt` and `full_scan` is False, and
-        otherwise what `catalog.planning.plan` raises, or `QueryFailed` when DuckDB refuses.
-        """
+        """See `catalog.port.Engine.query`."""
         planned = plan(sql, parameters)
         for _ in range(_ATTEMPTS):
             selected = [self._select(scan, full_scan=full_scan) for scan in planned.scans]
@@ -84,21 +87,10 @@ class Engine:
         raise QueryFailed(gone)
 
     def _select(self, scan: Scan, *, full_scan: bool) -> _Selected:
-        dts = self._catalog.partitions(scan.table.name)
-        passing = self._passing(scan, [*dts, FIRST_DAY, LAST_DAY])
-        if not full_scan and {FIRST_DAY, LAST_DAY} <= passing:
-            raise refusal(scan, dts[-1] if dts else None)
-        files = self._catalog.files(scan.table.name, passing.intersection(dts))
-        return _Selected(scan, files, dts)
-
-    def _passing(self, scan: Scan, dts: Sequence[str]) -> set[str]:
-        """Those of the days that the scan's restriction lets through."""
-        if scan.restriction is None:
-            return set(dts)
-        condition = duckdb_sql(scan.restriction)
-        sql = f"SELECT dt FROM (SELECT unnest(?) AS dt) WHERE {condition}"  # noqa: S608
-        with self._connection.cursor() as cursor, _failures_named():
-            return {dt for (dt,) in cursor.execute(sql, [dts]).fetchall()}
+        table = scan.table.name
+        dts = self._catalog.partitions(table)
+        pruned = prune(self._connection, scan, dts, full_scan=full_scan)
+        return _Selected(pruned, self._catalog.files(table, pruned.read))
 
     def _answer(self, planned: Plan, selected: Sequence[_Selected]) -> Answer:
         sql = duckdb_sql(planned.query)
@@ -131,7 +123,7 @@ class Engine:
         return columns
 
     def _rest(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-        with _failures_named():
+        with failures_named():
             while batch := cursor.fetchmany(_BATCH):
                 yield from batch
         self._release(cursor)
@@ -139,14 +131,6 @@ class Engine:
     def _release(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursors.discard(cursor)
         cursor.close()
-
-
-@contextmanager
-def _failures_named() -> Iterator[None]:
-    try:
-        yield
-    except duckdb.Error as error:
-        raise QueryFailed(one_line(error)) from error
 
 
 def _fault(error: duckdb.Error, lake: Path, selected: Sequence[_Selected]) -> Exception:
@@ -159,11 +143,11 @@ def _fault(error: duckdb.Error, lake: Path, selected: Sequence[_Selected]) -> Ex
 
 def _scanned(selected: Sequence[_Selected]) -> Scanned:
     files = {file.key: file for each in selected for file in each.files}
-    days = {(each.scan.table.name, dt) for each in selected for dt in each.partitions}
+    pruned = [each.pruned for each in selected]
     return Scanned(
         bytes=sum(_bytes(each) for each in selected),
-        partitions_read=len({file.partition for file in files.values()}),
-        partitions_total=len(days),
+        partitions_read=partitions_read(pruned),
+        partitions_total=partitions_total(pruned),
         files=len(files),
         rows=sum(file.rows for file in files.values()),
     )

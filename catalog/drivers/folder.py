@@ -4,16 +4,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-_HIDDEN = (".", "_")
+HIDDEN = (".", "_")
 """Athena takes no notice of names that begin like this (Athena user guide, "Create tables")."""
 
 
 def objects(lake: Path) -> Iterator[tuple[str, int]]:
     """The (key, size in bytes) of every object that is not hidden."""
     for folder, folders, names in os.walk(lake):
-        folders[:] = [name for name in folders if not name.startswith(_HIDDEN)]
+        folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
         for name in names:
-            if not name.startswith(_HIDDEN):
+            if not name.startswith(HIDDEN):
                 yield from _object(lake, Path(folder) / name)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 
 
-def open_sandbox(lake: Path) -> duckdb.DuckDBPyConnection:
-    """An in-memory DuckDB whose SQL reaches no file outside `lake`, and no network.
+def open_sandbox(lake: Path | None) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB whose SQL reaches no file outside `lake`, if one is given; no network.
 
     The planner lets only tables of the lake through; this is the second lock, which does not rely
     on the first. Source: duckdb.org/docs, "Securing DuckDB".
@@ -24,7 +24,7 @@ def open_sandbox(lake: Path) -> duckdb.DuckDBPyConnection:
     )
     # In this order: the directories can be named only while access is on. Athena's session is UTC.
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
-    connection.execute("SET GLOBAL allowed_directories = [?]", [str(lake)])
+    connection.execute("SET GLOBAL allowed_directories = ?", [[str(lake)] if lake else []])
     connection.execute("SET GLOBAL enable_external_access = false")
     connection.execute("SET GLOBAL lock_configuration = true")
     return connection

@@ -5,9 +5,7 @@ Engines and parsers are loaded by the command that uses them, so that no other c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,69 +14,40 @@ import typer
 from rich.console import Console
 
 from events.errors import SettingsError
-from playlake.cli.options import (
-    DEFAULT_DATA,
-    Data,
-    Format,
-    OutputFormat,
-    Since,
-    Until,
-    UserId,
-    day_range,
-    today,
-)
-from playlake.cli.progress import waiting
+from playlake.cli.opening import opened
+from playlake.cli.options import Format, OutputFormat, Since, Until, UserId, day_range, today
 from playlake.cli.rendering import render, render_listing, scanned_text, write_csv
-from playlake.folder import DataFolder
+from playlake.cli.where import Where, anywhere
 
 if TYPE_CHECKING:
     from catalog.answer import Answer
-    from catalog.drivers.duckdb_engine import Engine
-    from catalog.drivers.local import LocalCatalog
     from catalog.named import NamedQuery
-    from catalog.statement import Value
+    from catalog.port import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Lake:
-    """A data folder that can be asked."""
-
-    catalog: LocalCatalog
-    engine: Engine
-
-
-@contextmanager
-def opened(data: Path) -> Iterator[Lake]:
-    """The lake in a data folder; raises SettingsError when nothing is in it."""
-    from catalog.drivers.duckdb_engine import Engine
-    from catalog.drivers.local import LocalCatalog
-
-    folder = DataFolder(data).must_exist()
-    with LocalCatalog(folder.lake, folder.catalog) as catalog, Engine(catalog) as engine:
-        yield Lake(catalog, engine)
-
-
+@anywhere
 def query(
+    where: Where,
     sql: Annotated[str, typer.Argument(help="One SELECT, in Athena's dialect.")],
     full_scan: Annotated[
         bool, typer.Option("--full-scan", help="Allow reading every partition.")
     ] = False,
-    data: Data = DEFAULT_DATA,
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Answer SQL from the days it asks for, and say what that read."""
-    with opened(data) as lake, _asked(lake, sql, full_scan=full_scan) as answer:
+    with opened(where) as lake, lake.engine.query(sql, full_scan=full_scan) as answer:
         render(answer, output)
 
 
+@anywhere
 def report(
+    where: Where,
     name: Annotated[
         str | None, typer.Argument(help="A named query; without one, they are listed.")
     ] = None,
     since: Since = None,
     until: Until = None,
     user_id: UserId = None,
-    data: Data = DEFAULT_DATA,
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Answer a named query, or list the ones there are."""
@@ -87,37 +56,27 @@ def report(
         return
     named = _find(name)
     arguments = _arguments(named, since, until, user_id)
-    with opened(data) as lake, _asked(lake, named.sql, parameters=arguments) as answer:
+    with opened(where) as lake, lake.engine.query(named.sql, parameters=arguments) as answer:
         render(answer, output, title=f"{named.title}\n[dim not bold]{named.description}[/]")
 
 
+@anywhere
 def export(
+    where: Where,
     name: Annotated[str, typer.Argument(help="A named query.")],
     csv: Annotated[Path, typer.Option("--csv", metavar="FILE", help="The file to write.")],
     since: Since = None,
     until: Until = None,
     user_id: UserId = None,
-    data: Data = DEFAULT_DATA,
 ) -> None:
     """Write a report to a CSV file, every row of it."""
     named = _find(name)
     arguments = _arguments(named, since, until, user_id)
-    with opened(data) as lake, _asked(lake, named.sql, parameters=arguments) as answer:
+    with opened(where) as lake, lake.engine.query(named.sql, parameters=arguments) as answer:
         rows = _write_file(answer, csv)
         console = Console(highlight=False)
         console.print(f"Wrote {rows:,} rows to {csv}.", soft_wrap=True)
         console.print(f"[dim]{scanned_text(answer.scanned)}[/]", soft_wrap=True)
-
-
-def _asked(
-    lake: Lake,
-    sql: str,
-    *,
-    full_scan: bool = False,
-    parameters: Mapping[str, Value] | None = None,
-) -> Answer:
-    with waiting("Reading"):
-        return lake.engine.query(sql, full_scan=full_scan, parameters=parameters)
 
 
 def _find(name: str) -> NamedQuery:

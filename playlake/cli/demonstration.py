@@ -10,15 +10,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from catalog.drivers.duckdb_engine import Engine
 from catalog.named import NamedQuery, named_queries, named_query
-from catalog.statement import Value
+from catalog.port import Engine, Value
 from events.errors import FullScanRefused, PlaylakeError, SettingsError
-from playlake.cli.ask import Lake, opened
+from playlake.cli.opening import opened
 from playlake.cli.options import Format, today
 from playlake.cli.rendering import render
 from playlake.cli.simulate import run_simulation
 from playlake.folder import DataFolder
+from playlake.lake import Lake
 from playlake.pipeline import LocalPipeline
 from playlake.serving import serving
 from playlake.simulation import Scenario, Simulation
@@ -64,7 +64,7 @@ def _simulate(console: Console, data: Path, viewers: int) -> Simulation:
     console.rule("[bold]1. A month of traffic, through the collector into the lake", align="left")
     began = time.monotonic()
     simulation = Simulation(Scenario(viewers=viewers, days=_DAYS, seed=1, until=last))
-    run_simulation(simulation, _DAYS, None, data)
+    run_simulation(simulation, _DAYS, DataFolder(data))
     seconds = time.monotonic() - began
     totals = simulation.truth().totals()
     console.print(
@@ -81,7 +81,7 @@ def _check(console: Console, data: Path, simulation: Simulation) -> None:
     console.rule("[bold]2. The reports against the simulator's ground truth", align="left")
     until = today() - timedelta(days=1)
     since = until - timedelta(days=_DAYS - 1)
-    with opened(data) as lake:
+    with opened(DataFolder(data)) as lake:
         for each in compare(
             lake.engine, simulation.truth(), since, until, _some_users(lake.engine)
         ):
@@ -112,7 +112,7 @@ def _play(console: Console, data: Path) -> None:
         " FROM video_play_events WHERE dt >= :today ORDER BY logged_at, seq"
     )
     parameters = {"today": today().isoformat()}
-    with opened(data) as lake, lake.engine.query(sql, parameters=parameters) as answer:
+    with opened(DataFolder(data)) as lake, lake.engine.query(sql, parameters=parameters) as answer:
         render(answer, Format.TABLE)
 
 
@@ -120,7 +120,7 @@ def _report(console: Console, data: Path) -> None:
     console.rule("[bold]4. What the numbers say", align="left")
     yesterday = today() - timedelta(days=1)
     month = {"since": today() - timedelta(days=_DAYS), "until": today()}
-    with opened(data) as lake:
+    with opened(DataFolder(data)) as lake:
         user_id = _busiest_user(lake.engine, month)
         for named in named_queries():
             about = {each.name for each in named.parameters} - set(month)

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from events.errors import FullScanRefused, PlaylakeError, Unavailable
-from playlake.cli import ask, demo, dev, look, simulate
+from playlake.cli import ask, demo, dev, doctor, info, look, simulate
 from playlake.cli.terminal import silence
 
 EXIT_CODES = {
     0: "done",
-    1: "infrastructure failed: a disk, a server, a lake; nothing acknowledged is lost, try again",
+    1: "infrastructure failed: a disk, a server, AWS; nothing acknowledged is lost, try again",
     2: "the command cannot be done as it was asked: a wrong option, name, setting or SQL",
     3: "refused: the query reads every partition; add a predicate on dt, or --full-scan",
     130: "interrupted by Ctrl-C",
@@ -42,14 +42,28 @@ _COMMANDS: dict[Callable[..., None], str] = {
     ask.export: "playlake export daily_plays --csv daily.csv --since 2026-11-01",
     look.partitions: "playlake partitions video_play_events",
     look.rejected: "playlake rejected --limit 5",
-    look.sync: "playlake sync --data data",
+    look.sync: "playlake catalog sync --data data",
     look.schema: "playlake schema video_play > video_play.schema.json",
+    info.info: "playlake info --identifier demo",
+    doctor.doctor: "playlake doctor --identifier demo",
 }
 """Each command, with an example."""
+
+_catalog = typer.Typer(help="Look after the catalog.")
+app.add_typer(_catalog, name="catalog")
 for command, example in _COMMANDS.items():
     # SQL that begins with a comment is no option.
     settings = {"ignore_unknown_options": command is ask.query}
-    app.command(epilog=f"Example: {example}", context_settings=settings)(command)
+    group = _catalog if command is look.sync else app
+    group.command(epilog=f"Example: {example}", context_settings=settings)(command)
+
+COMMANDS = tuple(
+    f"{group}{each.callback.__name__}"
+    for group, within in (("", app), ("catalog ", _catalog))
+    for each in within.registered_commands
+    if each.callback
+)
+"""Every command, as it is typed."""
 
 _UsageError = cast(type[Exception], typer.BadParameter.__base__)
 """What typer raises for a wrong option or argument; it has no public name for it."""

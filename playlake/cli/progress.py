@@ -5,26 +5,45 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
+from rich.status import Status
 
 PATIENCE_SECONDS = 2.0
 """What is done sooner shows no bar."""
 
 
-@contextmanager
-def waiting(label: str) -> Iterator[None]:
-    """Show that something is under way whose end nobody knows; on standard error, if a terminal."""
-    status = Console(stderr=True).status(label)
-    timer = threading.Timer(PATIENCE_SECONDS, status.start)
-    if sys.stderr.isatty():
-        timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        status.stop()
+class Waiting:
+    """Shows that something is under way whose end nobody knows; on standard error, if a terminal.
+
+    A context manager, to be entered as often as there is something to wait for.
+    """
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._status: Status | None = None
+        self._timer: threading.Timer | None = None
+
+    def tell(self, news: object) -> None:
+        """Show how far it is."""
+        if self._status is not None:
+            self._status.update(f"{self._label}: {escape(str(news))}")
+
+    def __enter__(self) -> Self:
+        self._status = Console(stderr=True).status(self._label)
+        self._timer = threading.Timer(PATIENCE_SECONDS, self._status.start)
+        if sys.stderr.isatty():
+            self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._status is not None:
+            self._status.stop()
 
 
 @contextmanager

@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from catalog.answer import Answer, AnswerColumn, Row
+from catalog.answer import AnswerColumn, Row
 from catalog.cost import Scanned
 from playlake.cli.options import Format
 from playlake.cli.text import bytes_text, printable, usd_text
@@ -35,11 +35,24 @@ class Listing:
     rows: Iterator[Row]
     scanned: Scanned | None = None
 
-    def __iter__(self) -> Iterator[Row]:
-        return self.rows
+
+class Printable(Protocol):
+    """Columns, and rows as they come; `scanned` is read after the last of them."""
+
+    @property
+    def columns(self) -> tuple[AnswerColumn, ...]:
+        """The columns, before any row."""
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        """The rows, once."""
+
+    @property
+    def scanned(self) -> Scanned | None:
+        """What reading them took; None when no query read them."""
 
 
-def render(answer: Answer | Listing, output: Format, title: str | None = None) -> None:
+def render(answer: Printable, output: Format, title: str | None = None) -> None:
     """Print the answer to standard output; what it scanned goes with it, or, where a program
     reads, to standard error."""
     {Format.TABLE: _print_table, Format.CSV: _print_csv, Format.JSON: _print_json}[output](
@@ -55,27 +68,29 @@ def render_listing(
     render(Listing(listed, iter(rows)), output, title)
 
 
-def write_csv(answer: Answer | Listing, file: IO[str]) -> int:
+def write_csv(answer: Printable, file: IO[str]) -> int:
     """Write the rows as RFC 4180 CSV with a header, as they come; returns how many there were."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([column.name for column in answer.columns])
     rows = 0
-    for row in answer:
+    for row in answer.rows:
         writer.writerow([_text(value) for value in row])
         rows += 1
     return rows
 
 
 def scanned_text(scanned: Scanned) -> str:
-    """What a query read and what Athena would charge, in one line."""
-    return (
-        f"Scanned {scanned.partitions_read} of {scanned.partitions_total} partitions,"
-        f" {scanned.files:,} file{'' if scanned.files == 1 else 's'}, {bytes_text(scanned.bytes)}."
-        f" Athena would charge {usd_text(scanned.athena_cost_usd)}."
-    )
+    """What a query read and what Athena charges for that, or would, in one line."""
+    read = [f"{scanned.partitions_read} of {scanned.partitions_total} partitions"]
+    if scanned.files is not None:
+        read.append(f"{scanned.files:,} file{'' if scanned.files == 1 else 's'}")
+    read.append(bytes_text(scanned.bytes))
+    # Athena tells the bytes that it read and bills, and no files.
+    charges = "charges" if scanned.files is None else "would charge"
+    return f"Scanned {', '.join(read)}. Athena {charges} {usd_text(scanned.athena_cost_usd)}."
 
 
-def _print_table(answer: Answer | Listing, title: str | None) -> None:
+def _print_table(answer: Printable, title: str | None) -> None:
     # Where nobody's window bounds it, a line stays a line, for grep.
     width = None if sys.stdout.isatty() else 10_000
     console = Console(width=width, highlight=False)
@@ -85,7 +100,7 @@ def _print_table(answer: Answer | Listing, title: str | None) -> None:
         table.add_column(column.name, justify="right" if number else "left", overflow="fold")
     names = [column.name for column in answer.columns]
     shown = 0
-    for row in itertools.islice(answer, MOST_ROWS):
+    for row in itertools.islice(answer.rows, MOST_ROWS):
         table.add_row(*(escape(_cell(*each)) for each in zip(names, row, strict=True)))
         shown += 1
     console.print(table)
@@ -98,12 +113,12 @@ def _print_table(answer: Answer | Listing, title: str | None) -> None:
     console.print()
 
 
-def _print_csv(answer: Answer | Listing, _title: str | None) -> None:
+def _print_csv(answer: Printable, _title: str | None) -> None:
     write_csv(answer, sys.stdout)
     _print_scanned(answer)
 
 
-def _print_json(answer: Answer | Listing, _title: str | None) -> None:
+def _print_json(answer: Printable, _title: str | None) -> None:
     names = _numbered([column.name for column in answer.columns])
     # One array, written as its rows come: an export need not fit in memory.
     for chunk in _array(answer, names):
@@ -111,9 +126,9 @@ def _print_json(answer: Answer | Listing, _title: str | None) -> None:
     _print_scanned(answer)
 
 
-def _array(answer: Answer | Listing, names: list[str]) -> Iterator[str]:
+def _array(answer: Printable, names: list[str]) -> Iterator[str]:
     separator = "["
-    for row in answer:
+    for row in answer.rows:
         yield separator + json.dumps(_object(names, row), ensure_ascii=False)
         separator = ",\n "
     yield "]\n" if separator != "[" else "[]\n"
@@ -123,7 +138,7 @@ def _object(names: list[str], row: Row) -> dict[str, Any]:
     return {name: _plain(value) for name, value in zip(names, row, strict=True)}
 
 
-def _print_scanned(answer: Answer | Listing) -> None:
+def _print_scanned(answer: Printable) -> None:
     sys.stdout.flush()
     if answer.scanned is None:
         return

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from events.errors import PlaylakeError, SettingsError
-from playlake.cli.options import DEFAULT_DATA, parse_day, today
+from events.errors import PlaylakeError
+from playlake.cli.opening import find_stack
+from playlake.cli.options import parse_day, today
 from playlake.cli.progress import progress
+from playlake.cli.where import Target, sending
+from playlake.deployment import Deployed
 from playlake.folder import DataFolder
 
 if TYPE_CHECKING:
@@ -23,19 +26,15 @@ if TYPE_CHECKING:
 _DAY_MS = 86_400_000
 
 
+@sending
 def simulate(
+    where: Target,
     viewers: Annotated[int, typer.Option(min=1, help="How many people watch.")] = 500,
     days: Annotated[int, typer.Option(min=1, max=3_650, help="For how many days.")] = 30,
     seed: Annotated[int, typer.Option(help="The same seed gives the same traffic.")] = 1,
     until: Annotated[
         str | None,
         typer.Option(metavar="YYYY-MM-DD", help="The last day. Default: yesterday, UTC."),
-    ] = None,
-    to: Annotated[
-        str | None, typer.Option(metavar="URL", help="Post to a running collector instead.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The data folder. Default: data.")
     ] = None,
     truth: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Save the ground truth, as JSON.")
@@ -47,27 +46,33 @@ def simulate(
     """
     from playlake.simulation import Scenario, Simulation
 
-    if to is not None and data is not None:
-        raise SettingsError("give --to URL or --data DIR, not both")
+    target = _target(where)
     last = today() - timedelta(days=1) if until is None else parse_day("--until", until)
     simulation = Simulation(Scenario(viewers=viewers, days=days, seed=seed, until=last))
-    run_simulation(simulation, days, to, data or DEFAULT_DATA)
-    totals = simulation.truth().totals()
-    _print_totals(totals, to or str(data or DEFAULT_DATA))
+    run_simulation(simulation, days, target)
+    sent_to = str(target.root) if isinstance(target, DataFolder) else target
+    _print_totals(simulation.truth().totals(), sent_to)
     if truth is not None:
         _save(truth, simulation)
 
 
-def run_simulation(simulation: Simulation, days: int, to: str | None, data: Path) -> None:
+def _target(where: Target) -> DataFolder | str:
+    """The folder or the collector's URL to send to."""
+    if isinstance(where, Deployed):
+        return find_stack(where).deployment.url
+    return where if isinstance(where, DataFolder) else where.url
+
+
+def run_simulation(simulation: Simulation, days: int, target: DataFolder | str) -> None:
     """Send the simulation's requests to a URL or into a data folder, with a progress bar."""
     from playlake.feed import feed_folder, feed_url
 
     with progress(f"Simulating {days} days", days) as update:
         requests = _watched(simulation.requests(), update)
-        if to is None:
-            feed_folder(requests, DataFolder(data))
+        if isinstance(target, DataFolder):
+            feed_folder(requests, target)
         else:
-            feed_url(requests, to)
+            feed_url(requests, target)
 
 
 def _watched(

@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from events.errors import StoreUnavailable
@@ -40,11 +41,18 @@ class FileStore:
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See `transform.store.Store.keys`."""
+        return (key for key, _ in self.sizes(prefix))
+
+    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """See `transform.store.Store.sizes`."""
         # The folder part narrows the walk; the rest of the prefix is matched on each key.
         folder = self.root / prefix.rpartition("/")[0]
         found = (path.relative_to(self.root) for path in folder.rglob("*") if path.is_file())
         keys = (path.as_posix() for path in found if path.parts[0] != _WRITING)
-        yield from sorted(key for key in keys if key.startswith(prefix))
+        for key in sorted(key for key in keys if key.startswith(prefix)):
+            # One that was deleted since the walk is not listed.
+            with suppress(FileNotFoundError):
+                yield key, (self.root / key).stat().st_size
 
     def delete(self, key: str) -> None:
         """See `transform.store.Store.delete`."""

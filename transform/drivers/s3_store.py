@@ -1,37 +1,78 @@
 """The store on S3."""
 
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session
 
-from events.errors import StoreUnavailable
+from events.errors import SettingsError, StoreUnavailable
 
-# Somebody put the object already; its key derives from its content, so that theirs is ours (S3,
-# "Conditional writes": 412 when it exists; 409, when a write to it is under way, is tried again).
-_ALREADY = {"PreconditionFailed"}
+# botocore's standard mode tries again what may pass: SlowDown and other 5xx, throttling, timeouts,
+# broken connections. Five calls that time out and the pauses between them come to 75 s at most, of
+# the 300 that Firehose gives a transform. A put whose answer was lost finds its own object there,
+# which is success.
+CONFIG = Config(
+    connect_timeout=2.0,
+    read_timeout=10.0,
+    retries={"mode": "standard", "total_max_attempts": 5},
+)
+
+# A conditional write's answers. Source: Amazon S3 User Guide, "Prevent object overwrites with
+# conditional writes". The key derives from the content, so an object that is there is this one.
+_EXISTS = "PreconditionFailed"
+# 409: another write or a delete of the key is under way; S3 says to upload again. botocore does
+# not: it takes a 409 for the caller's fault.
+_UNDER_WAY = "ConditionalRequestConflict"
+_LONGEST_PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0)  # full jitter: half on average
+
+_ACTIONS = {
+    "write": "s3:PutObject on it",
+    # Without leave to list, S3 answers a missing key as a forbidden one.
+    "read": "s3:GetObject on it, and s3:ListBucket on its bucket",
+    "list": "s3:ListBucket on the bucket",
+    "delete": "s3:DeleteObject on it",
+}
+"""What S3 wants allowed, by what this store was about to do."""
 
 
 class S3Store:
     """Objects under `prefix` of a bucket; a put is atomic to readers by S3's own contract."""
 
-    def __init__(self, bucket: str, prefix: str, client: Any = None) -> None:
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str,
+        client: Any = None,
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        """`client` is botocore's, made here of the AWS environment when there is none.
+
+        `sleep` takes seconds, `random` gives a number from 0 to 1: for the pauses between writes
+        that conflict with others. Raises SettingsError when no client can be made.
+        """
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
-        self._client = boto3.client("s3") if client is None else client
+        self._client = _open_client() if client is None else client
+        self._sleep = sleep
+        self._random = random
 
     def put(self, key: str, data: bytes) -> None:
         """See `transform.store.Store.put`."""
-        try:
-            self._client.put_object(
-                Bucket=self._bucket, Key=self._prefix + key, Body=data, IfNoneMatch="*"
+        for longest in _LONGEST_PAUSES_SECONDS:
+            if self._wrote(key, data):
+                return
+            self._sleep(self._random() * longest)
+        if not self._wrote(key, data):
+            raise StoreUnavailable(
+                f"cannot write {self._url(key)}: other writes to it stay under way"
+                f" ({_UNDER_WAY}). Find out what else writes to this prefix."
             )
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in _ALREADY:
-                raise self._unavailable("write", key, error) from error
-        except BotoCoreError as error:
-            raise self._unavailable("write", key, error) from error
 
     def get(self, key: str) -> bytes:
         """See `transform.store.Store.get`."""
@@ -45,11 +86,15 @@ class S3Store:
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See `transform.store.Store.keys`. S3 lists in the order of UTF-8 bytes."""
+        return (key for key, _ in self.sizes(prefix))
+
+    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
+        """See `transform.store.Store.sizes`."""
         pages = self._client.get_paginator("list_objects_v2")
         try:
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
                 for found in page.get("Contents", ()):
-                    yield found["Key"].removeprefix(self._prefix)
+                    yield found["Key"].removeprefix(self._prefix), found["Size"]
         except (ClientError, BotoCoreError) as error:
             raise self._unavailable("list", prefix, error) from error
 
@@ -60,5 +105,37 @@ class S3Store:
         except (ClientError, BotoCoreError) as error:
             raise self._unavailable("delete", key, error) from error
 
+    def _wrote(self, key: str, data: bytes) -> bool:
+        """Whether the object is there now; False when somebody else is at it."""
+        try:
+            self._client.put_object(
+                Bucket=self._bucket, Key=self._prefix + key, Body=data, IfNoneMatch="*"
+            )
+        except ClientError as error:
+            if _code(error) not in (_EXISTS, _UNDER_WAY):
+                raise self._unavailable("write", key, error) from error
+            return _code(error) == _EXISTS
+        except BotoCoreError as error:
+            raise self._unavailable("write", key, error) from error
+        return True
+
     def _unavailable(self, verb: str, key: str, error: Exception) -> StoreUnavailable:
-        return StoreUnavailable(f"cannot {verb} s3://{self._bucket}/{self._prefix}{key}: {error}")
+        problem = f"cannot {verb} {self._url(key)}: {error}"
+        if isinstance(error, ClientError) and _code(error) == "AccessDenied":
+            problem += f". Allow this role {_ACTIONS[verb]}."
+        return StoreUnavailable(problem)
+
+    def _url(self, key: str) -> str:
+        return f"s3://{self._bucket}/{self._prefix}{key}"
+
+
+def _open_client() -> Any:
+    # Not by boto3: it imports its resources and transfers, and this is a cold start.
+    try:
+        return Session().create_client("s3", config=CONFIG)
+    except BotoCoreError as error:
+        raise SettingsError(f"S3 cannot be reached: {error}") from error
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])

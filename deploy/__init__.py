@@ -1,0 +1,1 @@
+"""The tooling that deploys playlake to AWS; nothing here runs in a function."""

@@ -1,0 +1,1 @@
+"""What makes the Lambda packages: sources, locked libraries, pruning, a reproducible archive."""

@@ -1,0 +1,52 @@
+"""Which of the services that playlake needs each region lacks, for the plugin to refuse it offline.
+
+botocore ships AWS's list of endpoints; it is read as data, so that nothing of botocore is loaded.
+"""
+
+import json
+from importlib import resources
+from typing import Any
+
+# What a user knows a service as -> its name among the endpoints. IAM and STS, which playlake needs
+# too, are one service for a whole partition: no region lacks them.
+SERVICES = {
+    "apigatewayv2": "apigateway",
+    "athena": "athena",
+    "cloudformation": "cloudformation",
+    "cloudwatch": "monitoring",
+    "events": "events",
+    "firehose": "firehose",
+    "glue": "glue",
+    "lambda": "lambda",
+    "logs": "logs",
+    "s3": "s3",
+    "sns": "sns",
+    "sqs": "sqs",
+}
+
+
+def regions() -> dict[str, list[str]]:
+    """Every region of every partition -> the services of ours that it lacks."""
+    return {
+        region: [name for name, key in SERVICES.items() if not _has(partition, key, region)]
+        for partition in _partitions()
+        for region in sorted(partition["regions"])
+    }
+
+
+def regions_json() -> str:
+    """`deploy/generated/regions.json`: an object, a region a line."""
+    lines = ",\n".join(
+        f"  {json.dumps(name)}: {json.dumps(gaps)}" for name, gaps in regions().items()
+    )
+    return f"{{\n{lines}\n}}\n"
+
+
+def _partitions() -> list[dict[str, Any]]:
+    endpoints = resources.files("botocore").joinpath("data", "endpoints.json").read_text("utf-8")
+    partitions: list[dict[str, Any]] = json.loads(endpoints)["partitions"]
+    return partitions
+
+
+def _has(partition: dict[str, Any], service: str, region: str) -> bool:
+    return region in partition["services"].get(service, {}).get("endpoints", {})

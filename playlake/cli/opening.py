@@ -1,0 +1,122 @@
+"""Opening what a command looks at. What it takes is loaded here, so that no other command waits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from events.errors import SettingsError
+from playlake.cli.progress import Waiting
+from playlake.deployment import Deployed, Deployment, StackDescription
+from playlake.folder import DataFolder
+
+if TYPE_CHECKING:
+    from catalog.answer import Answer
+    from catalog.port import Engine, Value
+    from playlake.cli.where import Where
+    from playlake.drivers.session import Session
+    from playlake.lake import Lake
+
+
+@contextmanager
+def opened(where: Where, *, repairing: bool = False) -> Iterator[Lake]:
+    """The lake in a data folder or of a deployed stack; its engine shows that it is at work.
+
+    Raises SettingsError when nothing is there; a folder that is to be repaired need not have its
+    catalog.
+    """
+    lake = _stack_lake(where) if isinstance(where, Deployed) else _folder_lake(where, repairing)
+    with lake as found:
+        yield found
+
+
+@dataclass(frozen=True, slots=True)
+class FoundStack:
+    """A stack that is there and can be used, and the session that found it."""
+
+    session: Session
+    description: StackDescription
+    deployment: Deployment
+
+
+def find_stack(where: Deployed) -> FoundStack:
+    """The deployed stack; raises SettingsError or Unavailable, saying what to do."""
+    session = open_session(where.region, where.profile)
+    from playlake.drivers.stack import describe
+
+    description = describe(session, where)
+    return FoundStack(session, description, Deployment.of(where, description))
+
+
+def open_session(region: str | None, profile: str | None) -> Session:
+    """A session with AWS; raises SettingsError when it cannot be had.
+
+    AWS_REGION counts before AWS_DEFAULT_REGION and the profile, as it does for `serverless` and
+    the AWS CLI; boto3 by itself does not look at it.
+    """
+    try:
+        from playlake.drivers.session import Session
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"AWS is asked through {error.name}, which is not installed: install playlake[aws]."
+        ) from error
+    return Session(os.environ.get("AWS_REGION") if region is None else region, profile)
+
+
+class _Showing:
+    """An engine that shows, while it answers, that it does."""
+
+    def __init__(self, engine: Engine, waiting: Waiting) -> None:
+        self._engine = engine
+        self._waiting = waiting
+
+    def query(
+        self,
+        sql: str,
+        *,
+        full_scan: bool = False,
+        parameters: Mapping[str, Value] | None = None,
+    ) -> Answer:
+        """See `catalog.port.Engine.query`."""
+        with self._waiting:
+            return self._engine.query(sql, full_scan=full_scan, parameters=parameters)
+
+    def close(self) -> None:
+        """See `catalog.port.Engine.close`."""
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@contextmanager
+def _folder_lake(folder: DataFolder, repairing: bool) -> Iterator[Lake]:
+    from catalog.drivers.duckdb_engine import Engine
+    from catalog.drivers.local import LocalCatalog
+    from playlake.lake import Lake, days_of_files
+
+    if not (repairing and folder.lake.is_dir()):
+        folder.must_exist()
+    with LocalCatalog(folder.lake, folder.catalog) as catalog, Engine(catalog) as engine:
+        yield Lake(
+            catalog,
+            _Showing(engine, Waiting("Reading")),
+            lambda table: days_of_files(table, catalog.files(table)),
+        )
+
+
+@contextmanager
+def _stack_lake(where: Deployed) -> Iterator[Lake]:
+    found = find_stack(where)
+    from playlake.drivers.deployed_lake import opened_lake
+    from playlake.lake import Lake
+
+    waiting = Waiting("Asking Athena")
+    with opened_lake(found.session, found.deployment, waiting.tell) as lake:
+        yield Lake(lake.catalog, _Showing(lake.engine, waiting), lake.days)

@@ -1,0 +1,1 @@
+"""What the command line asks AWS: the only modules of `playlake` that load boto3."""

@@ -1,0 +1,204 @@
+"""Athena over HTTP, as far as a client sees it: real SQL, answered by DuckDB from a local lake.
+
+Shapes are those of the Athena API reference; values are written as Athena writes them.
+"""
+
+import json
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+
+from catalog.answer import AnswerColumn
+from catalog.drivers.duckdb_engine import Engine
+from events.errors import PlaylakeError
+
+
+@dataclass(slots=True)
+class Execution:
+    """A query that was started."""
+
+    request: dict[str, Any]
+    states: deque[str]
+    columns: tuple[AnswerColumn, ...] = ()
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    scanned: int = 0
+    reason: str = ""
+
+
+class AthenaDouble(AbstractContextManager["AthenaDouble"]):
+    """Serves one database of one workgroup. What it is to do otherwise is in its attributes."""
+
+    def __init__(self, engine: Engine, database: str) -> None:
+        self.engine = engine
+        self.database = database
+        self.states = ("QUEUED", "RUNNING")
+        """What a query goes through, one state a look, before it ends."""
+        self.faults: dict[str, deque[tuple[int, str, str]]] = {}
+        """By operation, the (status, code, message) that its next calls are refused with."""
+        self.before_answering: dict[str, Callable[[], None]] = {}
+        """By operation, what happens when it was done, and before its answer is sent."""
+        self.failure: tuple[str, str] | None = None
+        """The (state, reason) that queries end in instead of their answers."""
+        self.calls: Counter[str] = Counter()
+        self.executions: dict[str, Execution] = {}
+        self.stopped: list[str] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def client(self) -> Any:
+        """A client of boto3's own."""
+        return boto3.client(
+            "athena",
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(retries={"mode": "standard", "total_max_attempts": 3}),
+        )
+
+    @property
+    def sql(self) -> list[str]:
+        """What was asked, word for word."""
+        return [each.request["QueryString"] for each in self.executions.values()]
+
+    def answer(self, operation: str, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """The status and the body of an answer."""
+        self.calls[operation] += 1
+        if self.faults.get(operation):
+            status, code, message = self.faults[operation].popleft()
+            return status, {"__type": code, "message": message}
+        return 200, _OPERATIONS[operation](self, request)
+
+    def _start(self, request: dict[str, Any]) -> dict[str, Any]:
+        token = request["ClientRequestToken"]
+        assert 32 <= len(token) <= 128
+        if token not in self.executions:
+            self.executions[token] = self._run(request)
+        return {"QueryExecutionId": token}
+
+    def _run(self, request: dict[str, Any]) -> Execution:
+        execution = Execution(request, deque(self.states))
+        try:
+            sql = request["QueryString"].replace(f"{self.database}.", "playlake.")
+            answer = self.engine.query(sql, full_scan=True)
+            execution.columns, execution.rows = answer.columns, list(answer)
+            execution.scanned = answer.scanned.bytes
+            execution.states.append("SUCCEEDED")
+        except PlaylakeError as error:
+            execution.states.append("FAILED")
+            execution.reason = f"SOME_ERROR: line 1:8:\n  {error}"
+        if self.failure:
+            execution.states[-1], execution.reason = self.failure
+        return execution
+
+    def _look(self, request: dict[str, Any]) -> dict[str, Any]:
+        execution = self.executions[request["QueryExecutionId"]]
+        state = execution.states[0] if len(execution.states) == 1 else execution.states.popleft()
+        status = {"State": state, "SubmissionDateTime": 1.0}
+        if state in ("FAILED", "CANCELLED"):
+            status["StateChangeReason"] = execution.reason
+        # Statistics are there from the moment it runs.
+        statistics = {} if state == "QUEUED" else {"DataScannedInBytes": execution.scanned}
+        return {"QueryExecution": {"Status": status, "Statistics": statistics}}
+
+    def _results(self, request: dict[str, Any]) -> dict[str, Any]:
+        execution = self.executions[request["QueryExecutionId"]]
+        header = {"Data": [{"VarCharValue": column.name} for column in execution.columns]}
+        rows = [header, *(_row(execution.columns, row) for row in execution.rows)]
+        begin = int(request.get("NextToken", 0))
+        end = begin + request["MaxResults"]
+        result = {
+            "Rows": rows[begin:end],
+            "ResultSetMetadata": {"ColumnInfo": [_info(each) for each in execution.columns]},
+        }
+        more = {"NextToken": str(end)} if end < len(rows) else {}
+        return {"ResultSet": result, "UpdateCount": 0, **more}
+
+    def _stop(self, request: dict[str, Any]) -> dict[str, Any]:
+        execution = self.executions[request["QueryExecutionId"]]
+        execution.states, execution.reason = deque(["CANCELLED"]), "Query cancelled by user"
+        self.stopped.append(request["QueryExecutionId"])
+        return {}
+
+
+_OPERATIONS: dict[str, Callable[[AthenaDouble, dict[str, Any]], dict[str, Any]]] = {
+    "StartQueryExecution": AthenaDouble._start,
+    "GetQueryExecution": AthenaDouble._look,
+    "GetQueryResults": AthenaDouble._results,
+    "StopQueryExecution": AthenaDouble._stop,
+}
+
+
+def _handler(double: AthenaDouble) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            operation = self.headers["X-Amz-Target"].removeprefix("AmazonAthena.")
+            status, answer = double.answer(operation, request)
+            double.before_answering.get(operation, lambda: None)()
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/x-amz-json-1.1")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
+
+
+def _info(column: AnswerColumn) -> dict[str, Any]:
+    kind, _, sizes = column.type.removesuffix(")").partition("(")
+    precision, scale = map(int, sizes.split(",")) if kind == "decimal" else (0, 0)
+    name = {"real": "float"}.get(kind, "array" if kind.endswith("[]") else kind)
+    info = {"CatalogName": "hive", "Name": column.name, "Label": column.name, "Type": name}
+    return info | {"Precision": precision, "Scale": scale, "Nullable": "UNKNOWN"}
+
+
+def _row(columns: tuple[AnswerColumn, ...], row: tuple[Any, ...]) -> dict[str, Any]:
+    return {"Data": [_datum(*each) for each in zip(columns, row, strict=True)]}
+
+
+def _datum(column: AnswerColumn, value: Any) -> dict[str, str]:
+    """A NULL is a datum without a value."""
+    if value is None:
+        return {}
+    zone = " UTC" if column.type == "timestamp with time zone" else ""
+    return {"VarCharValue": _text(value) + zone}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(repr(value), repr(value))
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="milliseconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex(" ")
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_text, value)) + "]"
+    return str(value)
