@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from deploy.documents import AWS, DEPLOYING, inventory_page, switches_page
+from deploy.policy import policy_json
 from deploy.queries import query_resources
 from deploy.regions import regions_json
 from deploy.tables import table_resources
@@ -28,6 +30,9 @@ def generated() -> dict[Path, Callable[[], str]]:
         folder / "tables.yml": lambda: _fragment("events/", table_resources()),
         folder / "queries.yml": lambda: _fragment("catalog/queries/", query_resources()),
         folder / "regions.json": regions_json,
+        Path("playlake", "deployer_policy.json"): policy_json,
+        AWS: lambda: inventory_page((ROOT / AWS).read_text("utf-8")),
+        DEPLOYING: lambda: switches_page((ROOT / DEPLOYING).read_text("utf-8")),
     }
 
 

@@ -20,7 +20,8 @@ class Question:
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     context: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
-    """(key, IAM's name for the type, values) of each condition that the policy makes."""
+    """(key, IAM's name for the type, values) of what meets each of the policy's conditions; types:
+    `ContextKeyType` of the IAM API."""
 
 
 def read_policy() -> str | None:
@@ -53,6 +54,7 @@ def _concrete(resource: str) -> str:
 
 def _context(condition: Mapping[str, Any]) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     for operator, keys in condition.items():
-        kind = "boolean" if operator.startswith("Bool") else "string"
+        each, _, test = operator.rpartition(":")
+        kind = ("boolean" if test.startswith("Bool") else "string") + ("List" if each else "")
         for key, values in keys.items():
             yield key, kind, (_concrete(str(_listed(values)[0])),)

@@ -4,12 +4,13 @@ Shapes are those of the Athena API reference; values are written as Athena write
 """
 
 import json
+import re
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -98,7 +99,8 @@ class AthenaDouble(AbstractContextManager["AthenaDouble"]):
     def _run(self, request: dict[str, Any]) -> Execution:
         execution = Execution(request, deque(self.states))
         try:
-            sql = request["QueryString"].replace(f"{self.database}.", "playlake.")
+            # The local engine knows the database by one name only.
+            sql = re.sub(rf'{self.database}(?="?\.)', "playlake", request["QueryString"])
             answer = self.engine.query(sql, full_scan=True)
             execution.columns, execution.rows = answer.columns, list(answer)
             execution.scanned = answer.scanned.bytes
@@ -189,16 +191,14 @@ def _datum(column: AnswerColumn, value: Any) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(repr(value), repr(value))
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="milliseconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.hex(" ")
     if isinstance(value, list):
         return "[" + ", ".join(map(_text, value)) + "]"
-    return str(value)
+    return _WRITTEN.get(type(value), str)(value)
+
+
+_WRITTEN: dict[type, Callable[[Any], str]] = {
+    bool: lambda value: str(value).lower(),
+    float: lambda value: {"nan": "NaN", "inf": "Infinity"}.get(repr(value), repr(value)),
+    datetime: lambda value: value.isoformat(sep=" ", timespec="milliseconds"),
+    bytes: lambda value: value.hex(" "),
+}

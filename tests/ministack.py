@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 import httpx
+from botocore.config import Config
 
 from tests.lacking import lacking
 
@@ -44,7 +45,7 @@ class Ministack:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, **config: Any) -> Any:
         """A boto3 client of the root user."""
         return boto3.client(
             service,
@@ -52,6 +53,7 @@ class Ministack:
             region_name=REGION,
             aws_access_key_id=ACCOUNT,
             aws_secret_access_key="emulated",
+            config=Config(retries={"total_max_attempts": 1}, **config),
         )
 
     def log(self) -> str:
@@ -133,7 +135,7 @@ def _strangers(pid: int) -> list[str]:
     """The addresses other than loopback that the process listens on, as /proc/net has them."""
     inodes = set()
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        target = os.readlink(descriptor)
+        target = str(descriptor.readlink())
         if target.startswith("socket:["):
             inodes.add(target[8:-1])
     assert inodes

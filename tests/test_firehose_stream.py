@@ -202,11 +202,11 @@ def test_waits_are_anywhere_between_nothing_and_the_bound():
 
 def test_a_service_that_hangs_is_given_up_before_the_deadline(double):
     double.faults.extend([Hang(5)] * 10)
-    hanging = stream_of(double, Patience(1.5), connect_timeout=0.2, read_timeout=0.4)
+    hanging = stream_of(double, Patience(2.0), connect_timeout=1.0, read_timeout=0.3)
     began = time.monotonic()
-    with pytest.raises(StreamUnavailable, match=r"did not take 1 of 1 records within 1\.5 s"):
+    with pytest.raises(StreamUnavailable, match=r"did not take 1 of 1 records within 2 s"):
         hanging.put([b"1"])
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 2.0
     assert len(double.calls) >= 2
 
 

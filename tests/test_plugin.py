@@ -183,20 +183,19 @@ def test_bad_input_is_one_sentence_before_anything_happens(service, command, opt
 
 
 @pytest.mark.parametrize(
-    ("options", "environ", "sentence"),
+    ("command", "environ", "sentence"),
     [
-        ([], {}, "There are no AWS credentials: sign in with `aws configure sso` or `aws login`"),
-        (["--aws-profile", "nobody"], {}, 'AWS profile "nobody"'),
+        ("deploy", {}, "There are no AWS credentials: sign in with `aws configure sso`"),
+        ("info", {"AWS_PROFILE": "nobody"}, 'AWS profile "nobody"'),
         (
-            [],
+            "remove",
             {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"},
             "AWS cannot be reached in eu-west-1 (ECONNREFUSED)",
         ),
     ],
 )
-@pytest.mark.parametrize("command", ["deploy", "remove"])
-def test_without_usable_credentials_nothing_is_built(service, command, options, environ, sentence):
-    assert sentence in service.refusal(command, "--identifier", "demo", *options, **environ)
+def test_without_usable_credentials_nothing_is_built(service, command, environ, sentence):
+    assert sentence in service.refusal(command, "--identifier", "demo", **environ)
     assert not (service.folder / "zips").exists()
 
 
@@ -355,7 +354,7 @@ HALF_WAY = pytest.mark.parametrize(
 def test_a_stack_that_failed_half_way_can_be_deployed_again(deployed, emulator, on_failure, status):
     assert half_made(emulator, on_failure) == status
     up = deployed.done("deploy")
-    assert f"The stack {STACK} never came up ({status}) and cannot be updated" in up
+    assert f"The stack {STACK} is half made ({status}) and cannot be updated" in up
     described = client("cloudformation", emulator).describe_stacks(StackName=STACK)["Stacks"]
     assert described[0]["StackStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
@@ -367,7 +366,7 @@ def test_a_stack_whose_change_set_was_never_run_can_be_deployed(deployed, emulat
         ChangeSetType="CREATE",
         TemplateBody=json.dumps({"Resources": {"Plain": BUCKET}}),
     )
-    assert "never came up (REVIEW_IN_PROGRESS)" in deployed.done("deploy")
+    assert "is half made (REVIEW_IN_PROGRESS)" in deployed.done("deploy")
 
 
 @HALF_WAY

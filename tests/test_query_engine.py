@@ -8,9 +8,21 @@ from catalog.cost import athena_cost_usd
 from catalog.drivers.duckdb_engine import Engine
 from catalog.drivers.local import LocalCatalog
 from catalog.drivers.sandbox import open_sandbox
-from events.errors import FullScanRefused, PlaylakeError, QueryFailed
+from events.errors import PlaylakeError, QueryFailed
 from tests.catalog_suite import PLAYS, Lake
-from tests.test_query_planning import LAB_SQL
+from tests.engine_suite import EngineSuite, rows, write_three_days
+
+
+class TestDuckDbEngine(EngineSuite):
+    @pytest.fixture
+    def engine(self, catalog):
+        with Engine(catalog) as engine:
+            yield engine
+
+    @pytest.mark.parametrize("sql", ["SELECT 1 / 0", "SELECT * FROM video_play_events"])
+    def test_every_error_is_playlakes_own(self, engine, three_days, sql):
+        with pytest.raises(PlaylakeError):
+            engine.query(sql)
 
 
 @pytest.fixture
@@ -30,68 +42,9 @@ def engine(catalog):
         yield engine
 
 
-def rows(engine, sql, **options):
-    return list(engine.query(sql, **options))
-
-
 @pytest.fixture
 def three_days(lake, catalog):
-    keys = [
-        lake.write("2026-11-22", [{"video_id": "a", "started_at": 0, "ended_at": 10}]),
-        lake.write("2026-11-23", [{"video_id": "b", "started_at": 5, "ended_at": 7}]),
-        lake.write("2026-11-24", [{"video_id": "a", "started_at": 0, "ended_at": 4}]),
-        lake.write("2026-11-24", [{"video_id": "b", "started_at": 0, "ended_at": 1}]),
-    ]
-    catalog.register(keys)
-    return keys
-
-
-def test_the_labs_own_sql_is_refused_with_the_predicate_to_add(engine, three_days):
-    with pytest.raises(FullScanRefused) as raised:
-        engine.query(LAB_SQL)
-    assert str(raised.value) == (
-        "This query reads every day of video_play_events. Add a predicate on dt, such as "
-        "WHERE dt = '2026-11-24' (or dt BETWEEN '2026-11-01' AND '2026-11-24'), "
-        "or pass --full-scan."
-    )
-
-
-def test_the_labs_own_sql_answers_with_leave_for_a_full_scan(engine, three_days):
-    answer = engine.query(LAB_SQL, full_scan=True)
-    assert [tuple(column) for column in answer.columns] == [
-        ("video_id", "varchar"),
-        ("total_play_duration", "bigint"),
-        ("avg_play_duration", "double"),
-    ]
-    assert list(answer) == [("b", 3, 1.5), ("a", 14, 7.0)]
-
-
-def test_the_predicate_that_the_refusal_shows_is_accepted(engine, three_days):
-    sql = "SELECT video_id FROM video_play_events WHERE dt = '2026-11-24' ORDER BY 1"
-    assert rows(engine, sql) == [("a",), ("b",)]
-
-
-@pytest.mark.parametrize(
-    "predicate", ["dt = dt", "dt <> '2026-11-24'", "length(dt) = 10", "dt > ''"]
-)
-def test_a_predicate_that_lets_the_first_and_the_last_day_pass_is_no_bound(
-    engine, three_days, predicate
-):
-    with pytest.raises(FullScanRefused):
-        engine.query(f"SELECT 1 FROM video_play_events WHERE {predicate}")
-
-
-def test_an_empty_lake_refuses_and_answers_alike(engine):
-    with pytest.raises(FullScanRefused, match="WHERE dt = "):
-        engine.query("SELECT * FROM custom_events")
-    answer = engine.query("SELECT * FROM custom_events", full_scan=True)
-    assert list(answer) == []
-    assert answer.columns[-1] == ("dt", "varchar")
-    assert (answer.scanned.files, answer.scanned.partitions_total) == (0, 0)
-
-
-def test_a_query_of_no_table_is_answered(engine):
-    assert rows(engine, "SELECT 1 AS one") == [(1,)]
+    return write_three_days(lake, catalog)
 
 
 def test_an_answer_says_what_it_scanned(engine, catalog, three_days):
@@ -180,31 +133,12 @@ def test_athenas_functions_mean_what_they_mean_in_athena(engine, lake, catalog, 
     assert rows(engine, sql) == [(value,)]
 
 
-def test_a_column_without_a_name_is_named_as_in_athena(engine):
-    answer = engine.query("SELECT 1 + 1, 2 AS my_col_2")
-    assert [column.name for column in answer.columns] == ["_col0", "my_col_2"]
-
-
 def test_today_is_the_utc_day(engine):
     sql = "SELECT date_format(current_timestamp, '%Y-%m-%d') = CAST(current_date AS varchar)"
     assert rows(engine, sql) == [(True,)]
     assert rows(engine, "SELECT CAST(from_unixtime(0) AS varchar) LIKE '1970-01-01 00:00:00%'") == [
         (True,)
     ]
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "SELECT nosuch(dt) FROM video_play_events WHERE dt = '1'",
-        "SELECT 1 / 0",
-        "SELECT CAST('x' AS bigint)",
-    ],
-)
-def test_what_the_engine_refuses_is_said_in_one_line(engine, sql):
-    with pytest.raises(QueryFailed) as raised:
-        engine.query(sql)
-    assert "\n" not in str(raised.value)
 
 
 def test_the_engine_reads_no_file_outside_the_lake(lake, tmp_path):
@@ -256,21 +190,6 @@ def test_a_file_that_was_deleted_behind_the_catalogs_back_is_named(engine, lake,
         engine.query("SELECT video_id FROM video_play_events WHERE dt = '2026-11-22'")
 
 
-def test_many_rows_stream_and_an_answer_may_be_left_early(engine, lake, catalog):
-    catalog.register([lake.write("2026-11-24", [{"seq": n} for n in range(5_000)])])
-    sql = "SELECT seq FROM video_play_events WHERE dt = '2026-11-24' ORDER BY seq"
-    assert [seq for (seq,) in engine.query(sql)] == list(range(5_000))
-    with engine.query(sql) as answer:
-        assert next(iter(answer)) == (0,)
-    assert rows(engine, sql)[-1] == (4_999,)
-
-
-def test_answers_may_be_read_side_by_side(engine, three_days):
-    sql = "SELECT dt FROM video_play_events WHERE dt = :day"
-    answers = [engine.query(sql, parameters={"day": day}) for day in ("2026-11-22", "2026-11-23")]
-    assert [list(answer) for answer in answers] == [[("2026-11-22",)], [("2026-11-23",)]]
-
-
 MEGABYTE = 2**20
 
 
@@ -286,9 +205,3 @@ MEGABYTE = 2**20
 )
 def test_athena_charges_whole_megabytes_and_ten_at_least(scanned, megabytes):
     assert athena_cost_usd(scanned) == pytest.approx(5 * megabytes / MEGABYTE)
-
-
-def test_every_error_is_playlakes_own(engine, three_days):
-    for sql in ("SELECT", "SELECT 1 FROM x", "SELECT * FROM video_play_events", "SELECT 1 / 0"):
-        with pytest.raises(PlaylakeError):
-            engine.query(sql)

@@ -31,7 +31,8 @@ class Progress(NamedTuple):
     """What it has read so far."""
 
     def __str__(self) -> str:
-        read = f", {self.scanned_bytes / 2**20:,.1f} MB read" if self.scanned_bytes else ""
+        megabytes = self.scanned_bytes / 2**20
+        read = f", {megabytes:,.1f} MB read" if megabytes >= 0.1 else ""
         return f"{self.state.lower()} for {self.elapsed_seconds:.0f} s{read}"
 
 

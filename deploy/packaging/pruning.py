@@ -13,8 +13,9 @@ from deploy.packaging import endpoints
 from deploy.packaging.elf import Library
 from deploy.packaging.errors import PackagingError
 
-SERVICES = ("firehose", "glue", "s3", "sts")
-"""The services that the functions make clients of; botocore's models of 400 others stay behind."""
+SERVICES = ("firehose", "glue", "s3", "sts", "xray")
+"""The services that the functions make clients of; botocore's models of 400 others stay behind.
+X-Ray's is made by its SDK, when it is imported anywhere but in Lambda: in an emulator of it."""
 
 _EVERYWHERE = (
     "*/__pycache__/*",
@@ -23,9 +24,9 @@ _EVERYWHERE = (
     "*/py.typed",
     "bin/*",
     "*-stubs/*",
-    # For machines without a time zone database, and for zones; botocore asks for UTC.
-    "dateutil/zoneinfo/*.tar.gz",
     "*/tests/*",
+    # For machines without a time zone database, and botocore asks for UTC alone.
+    "dateutil/zoneinfo/*.tar.gz",
     # Sources of extension modules, and headers to compile against.
     *(f"*.{suffix}" for suffix in ("c", "cc", "cpp", "h", "hpp", "pxd", "pxi", "pyx", "cmake")),
 )
@@ -56,7 +57,7 @@ _ARROW = (
         f"pyarrow/{name}*"
         for name in (
             *("libarrow_flight", "libarrow_python_flight", "_flight", "flight"),
-            *("_orc", "orc", "_dataset_orc"),
+            *("_orc", "orc"),
             *("libarrow_s3", "_s3fs", "_gcsfs", "_azurefs", "_hdfs"),
             *("libarrow_substrait", "_substrait", "substrait"),
             *("libarrow_dataset", "_dataset", "dataset"),

@@ -13,6 +13,7 @@ const { checkRegion } = require('./region');
 const { bucketsOf, removeStack } = require('./removal');
 const { Stack, checkUpdatable, isHalfMade } = require('./stack');
 const { readSwitches } = require('./switches');
+const { dropNeedlessDependencies } = require('./template');
 
 const REGIONS = path.join(__dirname, '../generated/regions.json');
 
@@ -33,6 +34,7 @@ class Playlake {
       'initialize': () => this.checkSurroundings(),
       'before:package:initialize': () => this.build(),
       'before:deploy:function:packageFunction': () => this.build(),
+      'before:aws:package:finalize:saveServiceState': () => this.tidyTemplate(),
       'before:aws:deploy:deploy:createStack': () => this.clearHalfMade(),
       'remove:remove': () => this.remove(),
       'finalize': () => this.finish(),
@@ -105,7 +107,7 @@ class Playlake {
 
   async build() {
     const cwd = this.serverless.serviceDir;
-    if (!this.switches.zips) {
+    if (!this.switches.zips && !process.env.PLAYLAKE_ZIPS) {
       this.say('Building the zips');
       const show = (chunk) => process.stderr.write(chunk);
       await buildZips({ arch: this.switches.arch ?? 'arm64', cwd, show });
@@ -113,12 +115,16 @@ class Playlake {
     checkZips(this.serverless.service.functions, cwd);
   }
 
+  tidyTemplate() {
+    dropNeedlessDependencies(this.serverless.service.provider.compiledCloudFormationTemplate);
+  }
+
   async clearHalfMade() {
     const stack = await this.stack();
     const found = await stack.settled(this.say);
     if (!found || !isHalfMade(found.StackStatus)) return;
     this.say(
-      `The stack ${stack.name} never came up (${found.StackStatus}) and cannot be updated; ` +
+      `The stack ${stack.name} is half made (${found.StackStatus}) and cannot be updated; ` +
         'deleting it first'
     );
     await removeStack(stack, { s3: await this.clients.s3(), say: this.say });

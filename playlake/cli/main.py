@@ -16,7 +16,8 @@ from playlake.cli.terminal import silence
 
 EXIT_CODES = {
     0: "done",
-    1: "infrastructure failed: a disk, a server, AWS; nothing acknowledged is lost, try again",
+    1: "infrastructure failed (a disk, a server, AWS), or a check of doctor did; what was"
+    " acknowledged is safe",
     2: "the command cannot be done as it was asked: a wrong option, name, setting or SQL",
     3: "refused: the query reads every partition; add a predicate on dt, or --full-scan",
     130: "interrupted by Ctrl-C",

@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from catalog.drivers.aws import AwsError
 from events.errors import PlaylakeError
 from playlake.deployment import Deployed, remark, unusable
 from playlake.diagnosis import (
@@ -20,7 +19,7 @@ from playlake.diagnosis import (
     warning,
 )
 from playlake.drivers.permissions import check_permissions
-from playlake.drivers.session import Session, failures, meaning
+from playlake.drivers.session import FAULTS, Session, failures, meaning
 from playlake.drivers.stack import describe
 from playlake.policy import questions, read_policy
 
@@ -95,7 +94,7 @@ def _credentials(
 ) -> tuple[Caller | None, list[Finding]]:
     try:
         found = session.client("sts").get_caller_identity()
-    except AwsError as error:
+    except FAULTS as error:
         answered: Mapping[str, Any] = getattr(error, "response", {})
         return None, [failed("credentials", str(meaning(error))), *_clock(answered, now())]
     caller = Caller(found["Account"], found["Arn"])

@@ -9,9 +9,13 @@ from typing import Any
 import boto3
 from botocore import exceptions
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from catalog.drivers.aws import AwsError, code, message
 from events.errors import PlaylakeError, SettingsError, Unavailable
+
+FAULTS = (*AwsError, ResponseParserError)
+"""Whatever a call raises: what AWS or the way there answers, something that is not AWS included."""
 
 # Somebody waits at a terminal: standard retries, and a host that is not there is known in seconds.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=10)
@@ -46,9 +50,13 @@ class Session:
             return self._session.client(service, region_name=self.region, config=_CONFIG)
 
     def regions(self, service: str) -> list[str]:
-        """The regions that the service is in, by botocore's own data; none for a global service."""
-        cloud = self._session.get_partition_for_region(self.region)
-        return list(self._session.get_available_regions(service, partition_name=cloud))
+        """The regions that the service is in, by botocore's own data; none for a global service.
+
+        Raises SettingsError when this session's region is of no cloud that botocore knows.
+        """
+        with failures():
+            cloud = self._session.get_partition_for_region(self.region)
+            return list(self._session.get_available_regions(service, partition_name=cloud))
 
 
 @contextmanager
@@ -56,7 +64,7 @@ def failures() -> Iterator[None]:
     """Raise what botocore raises inside as one of playlake's errors, in one sentence."""
     try:
         yield
-    except AwsError as error:
+    except FAULTS as error:
         raise meaning(error) from error
 
 
@@ -107,6 +115,9 @@ _LOCAL: Mapping[type[Exception], Callable[[Exception], PlaylakeError]] = Mapping
         ),
         exceptions.PartialCredentialsError: _saying(_LOG_IN),
         exceptions.CredentialRetrievalError: _saying(_LOG_IN),
+        ResponseParserError: lambda _: Unavailable(
+            "What answered is not AWS: check the proxy, and AWS_ENDPOINT_URL if it is set."
+        ),
         exceptions.EndpointConnectionError: _unreachable,
         exceptions.ConnectTimeoutError: _unreachable,
     }

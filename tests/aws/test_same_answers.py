@@ -1,0 +1,188 @@
+"""The same events through the deployed stack and through local mode: the same rows and answers."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from catalog.named import named_queries
+from events.registry import REGISTRY
+from ingest.collector import EVENTS_PATH, Collector
+from ingest.request import Request
+from playlake.feed import feed_folder, feed_url
+from playlake.folder import DataFolder
+from playlake.simulation import Scenario, SimulatedRequest, Simulation
+from tests.aws.account import Account, step
+from tests.conftest import run_playlake
+
+UNTIL = date(2026, 10, 31)
+DAYS = 14
+SCENARIO = Scenario(viewers=90, days=DAYS, seed=3, until=UNTIL, malformed=0.01)
+EVENTS = 10_000
+# So many a tracker sends that was offline: the emulator runs three functions for each request.
+EVENTS_A_REQUEST = 30
+IDENTIFIER = "same"
+
+
+@pytest.fixture(scope="module")
+def requests() -> list[SimulatedRequest]:
+    """The scenario's requests, those of one viewer gathered; what is to be refused is as it was."""
+    simulation = Simulation(SCENARIO)
+    gathered = list(gather(simulation.requests()))
+    totals = simulation.truth().totals()
+    assert totals.events_sent >= EVENTS
+    assert totals.duplicates > 100
+    assert totals.late_events > 10
+    assert totals.requests_refused > 10
+    assert len(totals.rejected_events) > 4
+    print(f"{totals.events_sent:,} events in {len(gathered):,} requests: {totals}")
+    return gathered
+
+
+def gather(requests: Iterable[SimulatedRequest]) -> Iterator[SimulatedRequest]:
+    """Each event with an id: of one without, a request that is sent again makes another event, and
+    whether one has to be is the emulator's whim."""
+    waiting: dict[tuple[str | None, str | None], list[object]] = {}
+    last = {}
+    for number, request in enumerate(requests):
+        events = events_of(request.body)
+        if events is None:
+            yield request
+            continue
+        sender = (request.user_agent, request.referer)
+        waiting.setdefault(sender, []).extend(
+            {"event_id": f"{number}-{index}"} | event for index, event in enumerate(events)
+        )
+        last[sender] = request
+        if len(waiting[sender]) >= EVENTS_A_REQUEST:
+            yield replace(request, body=json.dumps(waiting.pop(sender)).encode())
+    for sender, events in waiting.items():
+        yield replace(last[sender], body=json.dumps(events).encode())
+
+
+def events_of(body: bytes) -> list[dict[str, Any]] | None:
+    """A body's events; None for one that the collector has to refuse."""
+    request = Request("POST", EVENTS_PATH, {"content-type": "application/json"}, body)
+    if not Collector(max_record_bytes=1_000_000).collect(request).response.accepted:
+        return None
+    decoded = json.loads(body)
+    return decoded if isinstance(decoded, list) else [decoded]
+
+
+@pytest.fixture(scope="module")
+def local(requests: list[SimulatedRequest], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the events in it."""
+    data = tmp_path_factory.mktemp("local") / "data"
+    feed_folder(requests, DataFolder(data))
+    return data
+
+
+@pytest.fixture(scope="module")
+def deployed(requests: list[SimulatedRequest], account: Account) -> Account:
+    """A stack that took the same events in."""
+    with step(account, "deploy"):
+        account.serverless("deploy", "--identifier", IDENTIFIER)
+        account.speak_plainly(IDENTIFIER)
+    with step(account, f"post {len(requests):,} requests"):
+        feed_url(requests, account.url(IDENTIFIER))
+    with step(account, "compact, as its schedule does"):
+        client = account.emulator.client("lambda", read_timeout=600)
+        answer = client.invoke(FunctionName=f"playlake-{IDENTIFIER}-dev-compact", Payload=b"{}")
+        swept = json.loads(answer["Payload"].read())
+        print(swept)
+        assert (swept["too_large"], swept["unreadable"]) == ([], [])
+    with step(account, "playlake catalog sync"):
+        print(account.playlake("catalog", "sync", "--identifier", IDENTIFIER))
+    return account
+
+
+def lake_of(folder: Path, table: str) -> list[dict[str, Any]]:
+    """The rows of a table's files, each with the day that its path says."""
+    files = sorted(folder.glob(f"{table}/dt=*/*.parquet"))
+    return [
+        row | {"dt": file.parent.name.removeprefix("dt=")}
+        for file in files
+        for row in pq.ParquetFile(file).read().to_pylist()
+    ]
+
+
+@pytest.fixture(scope="module")
+def lakes(local: Path, deployed: Account, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Both lakes as folders: the local one, and what lies in the bucket."""
+    copy = tmp_path_factory.mktemp("deployed")
+    s3 = deployed.emulator.client("s3")
+    for key in deployed.keys(IDENTIFIER, "lake/"):
+        path = copy / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        s3.download_file(deployed.bucket(IDENTIFIER), key, str(path))
+    return [local / "lake", copy / "lake"]
+
+
+@pytest.mark.parametrize("table", [table.name for table in REGISTRY.tables])
+def test_every_table_has_the_same_rows(lakes: list[Path], table: str) -> None:
+    mine, theirs = (lake_of(lake, table) for lake in lakes)
+    assert len(mine) == len(theirs) > 0
+    assert Counter(told(mine)) == Counter(told(theirs))
+
+
+def told(rows: Iterable[dict[str, Any]]) -> Iterable[str]:
+    """The rows without what the collector stamps: when an event came."""
+    for row in rows:
+        sent = {name: value for name, value in row.items() if name != "received_at"}
+        if "payload" in row:
+            sent["payload"] = unstamped(row["payload"])
+            del sent["dt"]  # the day it came on
+        if sent.get("logged_at", "") is None:
+            del sent["dt"]  # an event without a time of its own is of the day it came on
+        yield json.dumps(sent, sort_keys=True, default=str)
+
+
+def unstamped(payload: str) -> str:
+    event = json.loads(payload)
+    del event["received_at"]
+    return json.dumps(event, sort_keys=True)
+
+
+def test_every_named_query_has_the_same_answer(local: Path, deployed: Account) -> None:
+    since = (
+        "--since",
+        (UNTIL - timedelta(days=DAYS + 6)).isoformat(),
+        "--until",
+        UNTIL.isoformat(),
+    )
+    for named in named_queries():
+        about = user(local) if any(each.name == "user_id" for each in named.parameters) else ()
+        asked = ("report", named.name, *since, *about, "--format", "json")
+        theirs = json.loads(deployed.playlake(*asked, "--identifier", IDENTIFIER))
+        ran = run_playlake(*asked, "--data", local)
+        assert ran.code == 0, ran.err
+        mine = json.loads(ran.out)
+        print(f"[emulated] {named.name}: {len(theirs)} rows")
+        assert rounded(theirs) == rounded(mine)
+        assert mine
+
+
+def user(local: Path) -> tuple[str, str]:
+    """The viewer with the most plays."""
+    files = str(local / "lake" / "video_play_events" / "dt=*" / "*.parquet")
+    sql = (
+        f"SELECT user_id FROM '{files}' WHERE user_id IS NOT NULL"
+        " GROUP BY 1 ORDER BY COUNT(*) DESC, 1 LIMIT 1"
+    )
+    with duckdb.connect() as connection:
+        (found,) = connection.execute(sql).fetchone()
+    return "--user-id", str(found)
+
+
+def rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {k: float(f"{v:.9g}") if isinstance(v, float) else v for k, v in row.items()}
+        for row in rows
+    ]

@@ -1,0 +1,129 @@
+"""A proxy before AWS's stand-in that writes down what is asked: each call as IAM's action."""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import botocore.session
+import httpx
+
+_CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/[^/]+/(?P<service>[^/]+)/aws4_request")
+_HOP = {"connection", "content-length", "host", "transfer-encoding", "content-encoding"}
+_ALWAYS_ALLOWED = {"sts:GetCallerIdentity"}
+
+# The actions that IAM checks, where they are not called as the operation is (service authorization
+# reference); an operation of S3 may need several.
+ACTIONS = {
+    "cloudformation:DescribeStackResource": ["cloudformation:DescribeStackResource"],
+    "s3:DeleteObjects": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
+    "s3:HeadBucket": ["s3:ListBucket"],
+    "s3:HeadObject": ["s3:GetObject"],
+    "s3:ListMultipartUploads": ["s3:ListBucketMultipartUploads"],
+    "s3:ListObjectVersions": ["s3:ListBucketVersions"],
+    "s3:ListObjectsV2": ["s3:ListBucket"],
+    "s3:CreateMultipartUpload": ["s3:PutObject"],
+    "s3:UploadPart": ["s3:PutObject"],
+    "s3:CompleteMultipartUpload": ["s3:PutObject"],
+}
+
+
+@dataclass
+class Recording:
+    """Where to talk to, and what was said: `service:Operation`, in order."""
+
+    url: str
+    calls: list[str] = field(default_factory=list)
+
+    def actions(self) -> set[str]:
+        """What a policy has to allow for these calls."""
+        called = set(self.calls) - _ALWAYS_ALLOWED
+        return {action for call in called for action in ACTIONS.get(call, [call])}
+
+
+@contextmanager
+def recording(target: str) -> Iterator[Recording]:
+    """A proxy before `target`, on loopback."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server.recording = Recording(f"http://127.0.0.1:{server.server_address[1]}")
+    server.client = httpx.Client(base_url=target, timeout=60)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.recording
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
+        server.client.close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def _forward(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.server.recording.calls.append(_operation(self.command, self.path, self.headers, body))
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
+        # The signature covers the host; the stand-in does not check it.
+        answer = self.server.client.request(self.command, self.path, headers=headers, content=body)
+        self.send_response(answer.status_code)
+        for name, value in answer.headers.items():
+            if name.lower() not in _HOP:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.content)
+
+    do_DELETE = do_GET = do_HEAD = do_PATCH = do_POST = do_PUT = _forward
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: the recording is the log."""
+
+
+def _operation(method: str, path: str, headers: Any, body: bytes) -> str:
+    found = _CREDENTIAL.search(headers.get("authorization", ""))
+    service = found["service"] if found else "unsigned"
+    if target := headers.get("x-amz-target"):
+        return f"{service}:{target.rpartition('.')[2]}"
+    named = parse_qs(body.decode("utf-8", "replace")).get("Action")
+    if named and service in ("cloudformation", "sts", "iam", "sns", "monitoring"):
+        return f"{service}:{named[0]}"
+    return f"{service}:{_rest_operation(service, method, path)}"
+
+
+def _rest_operation(service: str, method: str, path: str) -> str:
+    split = urlsplit(path)
+    query = parse_qs(split.query, keep_blank_values=True)
+    fitting = [
+        (len(wanted), name)
+        for name, verb, pattern, wanted in _rest_operations(service)
+        if verb == method
+        and pattern.fullmatch(split.path)
+        and all(key in query and (not value or query[key] == [value]) for key, value in wanted)
+    ]
+    return max(fitting, default=(0, f"{method} {path}"))[1]
+
+
+@cache
+def _rest_operations(service: str) -> list[tuple[str, str, re.Pattern[str], list[Any]]]:
+    """(name, verb, path, the query that tells it from others) of each operation of the service."""
+    model = botocore.session.Session().get_service_model(service)
+    found = []
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        path, _, query = http["requestUri"].partition("?")
+        words = re.split(r"(\{[^}]+\})", path)
+        pattern = "".join(
+            re.escape(word) if not word.startswith("{") else (".+" if "+" in word else "[^/]+")
+            for word in words
+        )
+        wanted = [(key, value) for key, _, value in (p.partition("=") for p in query.split("&")) if key]
+        found.append((name, http["method"], re.compile(pattern + "/?"), wanted))
+    return found
