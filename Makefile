@@ -60,7 +60,7 @@ check: setup ## Lint, format, strict types, import rules, generated files
 
 ARCH := arm64
 .PHONY: zips
-zips: setup ## The Lambda packages, into build/zips; ARCH=x86_64 or host for another machine
+zips: setup ## The Lambda packages, into build/zips; ARCH=x86_64, or host: this machine and its Python
 	@$(BIN)/python -m deploy.zips --arch $(ARCH)
 
 .PHONY: smoke-aws

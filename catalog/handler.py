@@ -30,7 +30,7 @@ def catalog(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         gained, lost, skipped = registered.partitions, (), registered.skipped
     metrics.add_metric("PartitionsAdded", MetricUnit.Count, len(gained))
     metrics.flush_metrics()
-    done = {
+    done: dict[str, Any] = {
         "added": [list(partition) for partition in gained],
         "dropped": [list(partition) for partition in lost],
         "skipped": [{"key": each.key, "reason": each.reason.value} for each in skipped],

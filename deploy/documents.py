@@ -34,7 +34,9 @@ def switches() -> dict[str, dict[str, Any]]:
 
 
 def _switches() -> str:
-    rows = ((f"`{name}`", _default(each["default"]), each["doc"]) for name, each in switches().items())
+    rows = (
+        (f"`{name}`", _default(each["default"]), each["doc"]) for name, each in switches().items()
+    )
     return markdown(("switch", "default", "what it sets"), rows)
 
 
@@ -45,9 +47,7 @@ def _default(value: object) -> str:
 def _between(page: str, source: str, text: str) -> str:
     begin = _BEGIN.format(source)
     pattern = re.escape(begin) + ".*?" + re.escape(_END)
-    replaced, times = re.subn(
-        pattern, lambda _: f"{begin}\n{text}\n{_END}", page, flags=re.DOTALL
-    )
+    replaced, times = re.subn(pattern, lambda _: f"{begin}\n{text}\n{_END}", page, flags=re.DOTALL)
     if times != 1:
         raise ValueError(f"the page needs these two lines, once: {begin}{_END}")
     return replaced

@@ -50,9 +50,9 @@ def main() -> int:
     for path in drifted:
         if not check:
             (ROOT / path).write_text(generated()[path](), encoding="utf-8")
-        print(f"{'out of date' if check else 'wrote'}: {path}")  # noqa: T201
+        print(f"{'out of date' if check else 'wrote'}: {path}")
     if check and drifted:
-        print("Run `python -m deploy.generate` and commit what it writes.")  # noqa: T201
+        print("Run `python -m deploy.generate` and commit what it writes.")
         return 1
     return 0
 

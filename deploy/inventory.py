@@ -46,14 +46,15 @@ def resources() -> Iterator[tuple[str, str]]:
             yield name, f"AWS::{entry.type}"
 
 
+_FUNCTIONS = ("Collect", "Transform", "Catalog", "Compact", "Page")
 _REQUESTS = "1.00 per million requests"
 _INVOCATIONS = "0.20 per million, and 0.0000133 per GB-second (arm64)"
 _LOGS = "0.50 per GB in, 0.03 per GB a month kept"
 _RULE_FREE = "nothing: schedules and AWS's own events are free"
 
 _WAY_IN = (
-    Entry("ApiGatewayV2::Api", ("HttpApi",), "The address; answers CORS preflights.", FREE, _REQUESTS),
-    Entry("ApiGatewayV2::Stage", ("HttpApiStage",), "Puts it up, with the limit on the request rate."),
+    Entry("ApiGatewayV2::Api", ("HttpApi",), "The address; answers preflights.", FREE, _REQUESTS),
+    Entry("ApiGatewayV2::Stage", ("HttpApiStage",), "Puts it up, and limits the request rate."),
     Entry(
         "ApiGatewayV2::Route",
         ("HttpApiRoutePostEvents", "HttpApiRouteGet", "HttpApiRouteGetProxyVar"),
@@ -148,7 +149,7 @@ def _catalog() -> Iterable[Entry]:
         "Lambda::Function",
         ("CatalogLambdaFunction",),
         "Registers a day's partition when its first object comes; hourly, all there are.",
-        FREE,
+        "0.02: 720 runs of the sync, and their listings",
         _INVOCATIONS,
     )
     yield Entry("IAM::Role", ("CatalogRole",), "May list `lake/`, and change these partitions.")
@@ -184,7 +185,7 @@ _UPKEEP = (
         "Lambda::Function",
         ("CompactLambdaFunction",),
         "Hourly, makes a day's many files one, and each event one row.",
-        FREE,
+        "0.03: 720 runs, and their listings",
         _INVOCATIONS,
     ),
     Entry("IAM::Role", ("CompactRole",), "May list, read, write and delete under `lake/`."),
@@ -233,8 +234,8 @@ _WATCHING = (
     ),
     Entry(
         "Logs::LogGroup",
-        ("CollectLogGroup", "TransformLogGroup", "CatalogLogGroup", "CompactLogGroup", "PageLogGroup"),
-        "The functions' logs, and their metrics (0.30 a month each, beyond the account's first ten).",
+        tuple(f"{name}LogGroup" for name in _FUNCTIONS),
+        "The functions' logs, and their metrics (0.30 a month each after the account's first ten).",
         FREE,
         _LOGS,
     ),

@@ -36,8 +36,7 @@ TYPES: Mapping[str, str] = {
     "AWS::CloudWatch::Dashboard": "cloudwatch:DeleteDashboards GetDashboard PutDashboard",
     "AWS::Events::Rule": "events:DeleteRule DescribeRule ListTagsForResource ListTargetsByRule"
     " PutRule PutTargets RemoveTargets TagResource UntagResource",
-    "AWS::Glue::Database": "glue:CreateDatabase DeleteDatabase GetDatabase GetTags"
-    " UpdateDatabase",
+    "AWS::Glue::Database": "glue:CreateDatabase DeleteDatabase GetDatabase GetTags UpdateDatabase",
     "AWS::Glue::Table": "glue:CreateTable DeleteTable GetTable UpdateTable",
     "AWS::IAM::Policy": "iam:DeleteRolePolicy GetRolePolicy PutRolePolicy",
     # Without AttachRolePolicy: no role of ours has a managed policy.
@@ -115,10 +114,11 @@ _NAME = "playlake-${Identifier}-${Stage}"
 _DATABASE = "playlake_${Identifier}_${Stage}"
 _HERE = "${Region}:${Account}"
 
+_PATHS = ("apis", "apis/*", "tags/*")
+
 RESOURCES: Mapping[str, tuple[str, ...]] = {
     # An API's id is AWS's choice, so there is no name to go by.
-    "apigateway": ("apigateway:${Region}::/apis", "apigateway:${Region}::/apis/*")
-    + ("apigateway:${Region}::/tags/*",),
+    "apigateway": tuple(f"apigateway:${{Region}}::/{path}" for path in _PATHS),
     "athena": (f"athena:{_HERE}:workgroup/{_NAME}",),
     "cloudformation": (f"cloudformation:{_HERE}:stack/{_NAME}/*",),
     "cloudwatch": (
@@ -211,7 +211,7 @@ def length(document: Mapping[str, Any]) -> int:
 
 
 def _expand(lists: Iterable[str]) -> set[str]:
-    """"s3:GetObject PutObject lambda:ListTags" as actions, each with its service."""
+    """ "s3:GetObject PutObject lambda:ListTags" as actions, each with its service."""
     actions = set()
     for line in lists:
         service = ""
@@ -248,7 +248,7 @@ def main() -> int:
         path = folder / f"playlake-deployer-{number}.json"
         path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         command = f"aws iam create-policy --policy-name {path.stem} --policy-document file://{path}"
-        print(command)  # noqa: T201
+        print(command)
     return 0
 
 

@@ -2,6 +2,7 @@
 
     PlaylakeError
     ├── SettingsError          a setting is missing, or cannot be what it is
+    ├── deploy.packaging.errors.PackagingError   a Lambda package cannot be made
     ├── DeclarationError       an event type contradicts itself or its neighbours
     ├── ingest.refusals.Refused   a request is not accepted; it ends in a response, inside ingest
     ├── Unavailable            infrastructure did not answer; nothing was acknowledged, try again

@@ -1,6 +1,6 @@
 """The page's Lambda: the site of the local server, behind an HTTP API."""
 
-from typing import Any
+from typing import Any, cast
 
 from aws_lambda_powertools import Logger, Tracer
 from mangum import Mangum
@@ -8,7 +8,8 @@ from mangum import Mangum
 from playlake.site import site
 
 logger, tracer = Logger(), Tracer()
-_serve = Mangum(site(), lifespan="off")
+# The two libraries say "an ASGI application" in types that do not match.
+_serve = Mangum(cast("Any", site()), lifespan="off")
 
 
 @tracer.capture_lambda_handler(capture_response=False)

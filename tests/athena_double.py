@@ -18,7 +18,7 @@ import boto3
 from botocore.config import Config
 
 from catalog.answer import AnswerColumn
-from catalog.drivers.duckdb_engine import Engine
+from catalog.drivers.duckdb_engine import DuckDBEngine
 from events.errors import PlaylakeError
 
 
@@ -37,7 +37,7 @@ class Execution:
 class AthenaDouble(AbstractContextManager["AthenaDouble"]):
     """Serves one database of one workgroup. What it is to do otherwise is in its attributes."""
 
-    def __init__(self, engine: Engine, database: str) -> None:
+    def __init__(self, engine: DuckDBEngine, database: str) -> None:
         self.engine = engine
         self.database = database
         self.states = ("QUEUED", "RUNNING")

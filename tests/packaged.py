@@ -1,5 +1,6 @@
 """The template as osls packages it, and what CloudFormation would make of its references."""
 
+import atexit
 import json
 import os
 import re
@@ -167,7 +168,7 @@ def packaged(
         options += ["--param", param]
     ran = subprocess.run(
         [SERVERLESS, "package", *options],
-        cwd=ROOT,
+        cwd=service(),
         env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         capture_output=True,
         text=True,
@@ -179,6 +180,17 @@ def packaged(
     return Template(json.loads(path.read_text()), path, region)
 
 
+@cache
+def service() -> Path:
+    """The service in a folder of this process: osls keeps its work in `.serverless` beside it."""
+    folder = _folder() / "service"
+    folder.mkdir()
+    shutil.copy(ROOT / "serverless.yml", folder)
+    for name in ("deploy", "node_modules"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
 def _safe(param: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "", param)[:16]
 
@@ -187,6 +199,7 @@ def _safe(param: str) -> str:
 def _folder() -> Path:
     """A folder for this process, with four zips that hold next to nothing."""
     folder = Path(tempfile.mkdtemp(prefix="playlake-packaged-"))
+    atexit.register(shutil.rmtree, folder)
     for name in ZIPS:
         with zipfile.ZipFile(folder / f"{name}.zip", "w") as code:
             code.writestr("code.py", "")

@@ -20,16 +20,15 @@ _ALWAYS_ALLOWED = {"sts:GetCallerIdentity"}
 # The actions that IAM checks, where they are not called as the operation is (service authorization
 # reference); an operation of S3 may need several.
 ACTIONS = {
-    "cloudformation:DescribeStackResource": ["cloudformation:DescribeStackResource"],
     "s3:DeleteObjects": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
     "s3:HeadBucket": ["s3:ListBucket"],
     "s3:HeadObject": ["s3:GetObject"],
     "s3:ListMultipartUploads": ["s3:ListBucketMultipartUploads"],
     "s3:ListObjectVersions": ["s3:ListBucketVersions"],
     "s3:ListObjectsV2": ["s3:ListBucket"],
+    "s3:CompleteMultipartUpload": ["s3:PutObject"],
     "s3:CreateMultipartUpload": ["s3:PutObject"],
     "s3:UploadPart": ["s3:PutObject"],
-    "s3:CompleteMultipartUpload": ["s3:PutObject"],
 }
 
 
@@ -72,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
         # The signature covers the host; the stand-in does not check it.
         answer = self.server.client.request(self.command, self.path, headers=headers, content=body)
-        self.send_response(answer.status_code)
+        self.send_response_only(answer.status_code)
         for name, value in answer.headers.items():
             if name.lower() not in _HOP:
                 self.send_header(name, value)
@@ -81,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(answer.content)
 
-    do_DELETE = do_GET = do_HEAD = do_PATCH = do_POST = do_PUT = _forward
+    do_DELETE = do_GET = do_HEAD = do_PATCH = do_POST = do_PUT = _forward  # noqa: N815
 
     def log_message(self, *_: object) -> None:
         """Nothing: the recording is the log."""
@@ -101,6 +100,8 @@ def _operation(method: str, path: str, headers: Any, body: bytes) -> str:
 def _rest_operation(service: str, method: str, path: str) -> str:
     split = urlsplit(path)
     query = parse_qs(split.query, keep_blank_values=True)
+    if "x-id" in query:  # the JavaScript SDK's own word for it
+        return query["x-id"][0]
     fitting = [
         (len(wanted), name)
         for name, verb, pattern, wanted in _rest_operations(service)
@@ -124,6 +125,8 @@ def _rest_operations(service: str) -> list[tuple[str, str, re.Pattern[str], list
             re.escape(word) if not word.startswith("{") else (".+" if "+" in word else "[^/]+")
             for word in words
         )
-        wanted = [(key, value) for key, _, value in (p.partition("=") for p in query.split("&")) if key]
+        wanted = [
+            (key, value) for key, _, value in (p.partition("=") for p in query.split("&")) if key
+        ]
         found.append((name, http["method"], re.compile(pattern + "/?"), wanted))
     return found

@@ -14,7 +14,7 @@ from catalog.cost import athena_cost_usd
 from catalog.drivers.athena import AthenaEngine
 from catalog.drivers.athena_rows import answer_columns, read_rows
 from catalog.drivers.athena_run import Progress
-from catalog.drivers.duckdb_engine import Engine
+from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
 from events.errors import CatalogUnavailable, FullScanRefused, QueryFailed
 from tests.athena_double import AthenaDouble
@@ -38,7 +38,7 @@ def catalog(lake, tmp_path):
 
 @pytest.fixture
 def athena(catalog):
-    with Engine(catalog) as local, AthenaDouble(local, DATABASE) as athena:
+    with DuckDBEngine(catalog) as local, AthenaDouble(local, DATABASE) as athena:
         yield athena
 
 
@@ -76,7 +76,7 @@ def engine(catalog, athena):
 class TestAthenaEngine(EngineSuite):
     @pytest.fixture
     def athena(self, catalog):
-        with Engine(catalog) as local, AthenaDouble(local, DATABASE) as athena:
+        with DuckDBEngine(catalog) as local, AthenaDouble(local, DATABASE) as athena:
             yield athena
 
     @pytest.fixture

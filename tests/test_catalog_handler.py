@@ -3,11 +3,12 @@
 import pytest
 
 from catalog.data_file import Partition
-from catalog.handler import register
+from catalog.handler import catalog as handler
 from catalog.notification import created_keys
 from catalog.settings import Settings, open_catalog
 from events.errors import SettingsError
 from tests.catalog_suite import PLAYS, Lake
+from tests.lambda_context import CONTEXT
 
 
 def eventbridge(key: str, kind: str = "Object Created") -> dict[str, object]:
@@ -79,9 +80,9 @@ def catalog(environment, tmp_path):
 @pytest.mark.parametrize("event", [eventbridge, notification])
 def test_a_created_object_is_registered_and_its_partition_known(environment, catalog, event):
     key = environment.write("2026-11-24")
-    assert register(event(key), None) == {
-        "added": [key],
-        "partitions": [[PLAYS, "2026-11-24"]],
+    assert handler(event(key), CONTEXT) == {
+        "added": [[PLAYS, "2026-11-24"]],
+        "dropped": [],
         "skipped": [],
     }
     assert catalog.partitions(PLAYS) == ("2026-11-24",)
@@ -90,12 +91,21 @@ def test_a_created_object_is_registered_and_its_partition_known(environment, cat
 
 def test_an_event_that_is_delivered_twice_registers_once(environment, catalog):
     event = eventbridge(environment.write("2026-11-24"))
-    register(event, None)
-    assert register(event, None) == {"added": [], "partitions": [], "skipped": []}
+    handler(event, CONTEXT)
+    assert handler(event, CONTEXT) == {"added": [], "dropped": [], "skipped": []}
+
+
+def test_by_the_clock_it_finds_what_no_event_told_of(environment, catalog):
+    environment.write("2026-11-24")
+    scheduled = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
+    assert handler(scheduled, CONTEXT)["added"] == [[PLAYS, "2026-11-24"]]
+    environment.delete(catalog.files(PLAYS)[0].key)
+    assert handler(scheduled, CONTEXT)["dropped"] == [[PLAYS, "2026-11-24"]]
+    assert catalog.partitions(PLAYS) == ()
 
 
 def test_an_object_that_is_no_data_file_is_said_to_be_skipped(environment, catalog):
-    (skipped,) = register(eventbridge("raw/2026/11/24/a.gz"), None)["skipped"]
+    (skipped,) = handler(eventbridge("raw/2026/11/24/a.gz"), CONTEXT)["skipped"]
     assert (skipped["key"], skipped["reason"]) == ("raw/2026/11/24/a.gz", "foreign")
 
 

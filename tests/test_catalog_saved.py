@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlglot
 
-from catalog.drivers.duckdb_engine import Engine
+from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
 from catalog.named import named_queries, named_query
 from catalog.planning import plan
@@ -35,7 +35,7 @@ def engine(tmp_path_factory):
         )
     with LocalCatalog(lake.root, root / "catalog.db") as catalog:
         catalog.sync()
-        with Engine(catalog) as engine:
+        with DuckDBEngine(catalog) as engine:
             yield engine
 
 

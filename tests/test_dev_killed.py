@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from catalog.drivers.duckdb_engine import Engine
+from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
 from playlake.folder import DataFolder
 from tests.conftest import Dev, eventually, running_dev, start_dev
@@ -83,7 +83,7 @@ def _assert_none_doubled(data: Path) -> None:
 
 def rows_by_id(folder: DataFolder, *tables: str) -> Counter[str]:
     counts: Counter[str] = Counter()
-    with LocalCatalog(folder.lake, folder.catalog) as catalog, Engine(catalog) as engine:
+    with LocalCatalog(folder.lake, folder.catalog) as catalog, DuckDBEngine(catalog) as engine:
         for table in tables or ("video_play_events", "rejected_events"):
             with engine.query(f"SELECT event_id FROM {table}", full_scan=True) as answer:
                 counts.update(event_id for (event_id,) in answer)

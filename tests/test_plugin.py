@@ -6,25 +6,20 @@ What needs no osls (counting, retries, sentences) is tested by node's own runner
 import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy.regions import regions_json
 from tests.lacking import lacking
+from tests.ministack import ACCOUNT, REGION, Ministack, ministack
 
 ROOT = Path(__file__).parents[1]
 OSLS = ROOT / "node_modules/osls/bin/serverless.js"
-EMULATOR = ROOT / ".venv/emulator/bin/ministack"
-ACCOUNT = "123456789012"
-REGION = "eu-west-1"
 STACK = "playlake-demo-dev"
 NODE = shutil.which("node")
 
@@ -214,56 +209,10 @@ def test_a_build_that_fails_stops_the_deployment_with_its_last_lines(service):
 
 
 @pytest.fixture(scope="module")
-def emulator(tmp_path_factory, node):
-    """The endpoint of an emulated AWS, on loopback only."""
-    if not EMULATOR.exists():
-        lacking("the osls plugin's tests need ministack: make .venv/emulator/.installed")
-    folder = tmp_path_factory.mktemp("aws")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environ = os.environ | {
-        "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
-        "IOT_MTLS_ENABLED": "0",
-        "SFTP_ENABLED": "0",
-        "MINISTACK_ACCOUNT_ID": ACCOUNT,
-        "MINISTACK_REGION": REGION,
-        "TMPDIR": str(folder),
-        "STATE_DIR": str(folder / "state"),
-        "S3_DATA_DIR": str(folder / "s3"),
-    }
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [EMULATOR], cwd=folder, env=environ, stdout=log, stderr=log, start_new_session=True
-        )
-        try:
-            yield await_ready(f"http://127.0.0.1:{port}", process, folder / "log")
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=20)
-
-
-def await_ready(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> str:
-    for _ in range(120):
-        assert process.poll() is None, log.read_text()
-        try:
-            client("sts", endpoint).get_caller_identity()
-        except (BotoCoreError, ClientError):
-            time.sleep(0.25)
-        else:
-            return endpoint
-    raise AssertionError(log.read_text())
-
-
-def client(name: str, endpoint: str):
-    return boto3.client(
-        name,
-        endpoint_url=endpoint,
-        region_name=REGION,
-        aws_access_key_id=ACCOUNT,
-        aws_secret_access_key="test",
-    )
+def emulator(node) -> Iterator[Ministack]:
+    """An emulated AWS, on loopback only."""
+    with ministack() as running:
+        yield running
 
 
 @pytest.fixture
@@ -272,9 +221,7 @@ def deployed(tmp_path, node, emulator):
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
-        "AWS_ENDPOINT_URL": emulator,
-        "AWS_ACCESS_KEY_ID": ACCOUNT,
-        "AWS_SECRET_ACCESS_KEY": "test",
+        **emulator.environment(),
         "SLS_AWS_MONITORING_FREQUENCY": "200",
     }
     service = Service(tmp_path, node, environ)
@@ -292,14 +239,14 @@ def fill(s3) -> None:
     s3.create_multipart_upload(Bucket=f"{STACK}-versioned", Key="never completed")
 
 
-def left(endpoint: str) -> list[str]:
-    stacks = client("cloudformation", endpoint).list_stacks()["StackSummaries"]
-    groups = client("logs", endpoint).describe_log_groups()["logGroups"]
+def left(emulator: Ministack) -> list[str]:
+    stacks = emulator.client("cloudformation").list_stacks()["StackSummaries"]
+    groups = emulator.client("logs").describe_log_groups()["logGroups"]
     return [
         *(one["StackName"] for one in stacks if one["StackStatus"] != "DELETE_COMPLETE"),
-        *(one["Name"] for one in client("s3", endpoint).list_buckets()["Buckets"]),
+        *(one["Name"] for one in emulator.client("s3").list_buckets()["Buckets"]),
         *(one["logGroupName"] for one in groups),
-        *(one["FunctionName"] for one in client("lambda", endpoint).list_functions()["Functions"]),
+        *(one["FunctionName"] for one in emulator.client("lambda").list_functions()["Functions"]),
     ]
 
 
@@ -308,8 +255,8 @@ def test_from_deploy_to_a_removal_that_counts_and_leaves_nothing(deployed, emula
     assert "built for arm64" in up
     assert "POST https://api.example/events" in up
     assert "serverless remove --identifier demo" in deployed.done("info")
-    fill(client("s3", emulator))
-    logs = client("logs", emulator)
+    fill(emulator.client("s3"))
+    logs = emulator.client("logs")
     logs.create_log_group(logGroupName=f"/aws/kinesisfirehose/{STACK}")
     logs.create_log_group(logGroupName=f"/aws/kinesisfirehose/{STACK}2")
 
@@ -332,9 +279,9 @@ def test_what_is_not_deployed_is_said_to_be_so(deployed):
         assert sentence.startswith('Nothing is deployed as "demo" in stage dev, region eu-west-1')
 
 
-def half_made(emulator: str, on_failure: str) -> str:
+def half_made(emulator: Ministack, on_failure: str) -> str:
     """A stack of the deployment's name that never came up; its status."""
-    cloudformation = client("cloudformation", emulator)
+    cloudformation = emulator.client("cloudformation")
     template = json.dumps({"Resources": {"Plain": BUCKET, "Faulty": FAULTY}})
     cloudformation.create_stack(StackName=STACK, TemplateBody=template, OnFailure=on_failure)
     for _ in range(100):
@@ -355,12 +302,12 @@ def test_a_stack_that_failed_half_way_can_be_deployed_again(deployed, emulator, 
     assert half_made(emulator, on_failure) == status
     up = deployed.done("deploy")
     assert f"The stack {STACK} is half made ({status}) and cannot be updated" in up
-    described = client("cloudformation", emulator).describe_stacks(StackName=STACK)["Stacks"]
+    described = emulator.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     assert described[0]["StackStatus"] in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
 
 def test_a_stack_whose_change_set_was_never_run_can_be_deployed(deployed, emulator):
-    client("cloudformation", emulator).create_change_set(
+    emulator.client("cloudformation").create_change_set(
         StackName=STACK,
         ChangeSetName="never-run",
         ChangeSetType="CREATE",
@@ -378,7 +325,7 @@ def test_a_stack_that_failed_half_way_can_be_removed(deployed, emulator, on_fail
 
 def test_logs_are_the_collectors_unless_another_function_is_named(deployed, emulator):
     deployed.done("deploy")
-    logs = client("logs", emulator)
+    logs = emulator.client("logs")
     stream = {"logGroupName": f"/aws/lambda/{STACK}-collect", "logStreamName": "one"}
     logs.create_log_stream(**stream)
     event = {"timestamp": int(time.time() * 1000), "message": "an event came"}
@@ -387,3 +334,40 @@ def test_logs_are_the_collectors_unless_another_function_is_named(deployed, emul
     assert "an event came" in deployed.done("logs", "-f", "collect")
     unknown = deployed.refusal("logs", "--identifier", "demo", "-f", "transform")
     assert 'Function "transform" doesn\'t exist' in unknown
+
+
+@pytest.mark.parametrize(
+    ("environ", "region"),
+    [
+        ({}, "eu-central-1"),
+        ({"AWS_PROFILE": "other"}, "eu-north-1"),
+        ({"AWS_DEFAULT_REGION": "eu-west-3", "AWS_PROFILE": "other"}, "eu-west-3"),
+    ],
+)
+def test_the_region_is_the_environments_or_else_the_profiles(node, tmp_path, environ, region):
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text(
+        "[default]\nregion = eu-central-1\n[profile other]\nregion = eu-north-1\n"
+    )
+    assert f"for stage dev ({region})" in package_playlake(node, tmp_path, environ)
+
+
+def test_no_region_at_all_is_one_sentence(node, tmp_path):
+    assert "No region is named: give --region" in package_playlake(node, tmp_path, {})
+
+
+def package_playlake(node: str, folder: Path, environ: dict[str, str]) -> str:
+    """What osls prints when it packages the repository's own serverless.yml."""
+    for name in ("collect", "transform", "catalog", "page"):
+        (folder / f"{name}.zip").touch()
+    ran = subprocess.run(
+        [node, OSLS, "package", "--identifier", "demo", "--package", folder / "package"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PLAYLAKE_ZIPS": str(folder)}
+        | environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return ran.stdout

@@ -2,14 +2,17 @@
 
 import pytest
 
-from catalog.drivers.duckdb_engine import Engine
+from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dialect")
-    with LocalCatalog(folder / "lake", folder / "catalog.db") as catalog, Engine(catalog) as engine:
+    with (
+        LocalCatalog(folder / "lake", folder / "catalog.db") as catalog,
+        DuckDBEngine(catalog) as engine,
+    ):
         yield engine
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from catalog.cost import athena_cost_usd
-from catalog.drivers.duckdb_engine import Engine
+from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
 from catalog.drivers.sandbox import open_sandbox
 from events.errors import PlaylakeError, QueryFailed
@@ -16,7 +16,7 @@ from tests.engine_suite import EngineSuite, rows, write_three_days
 class TestDuckDbEngine(EngineSuite):
     @pytest.fixture
     def engine(self, catalog):
-        with Engine(catalog) as engine:
+        with DuckDBEngine(catalog) as engine:
             yield engine
 
     @pytest.mark.parametrize("sql", ["SELECT 1 / 0", "SELECT * FROM video_play_events"])
@@ -38,7 +38,7 @@ def catalog(lake, tmp_path):
 
 @pytest.fixture
 def engine(catalog):
-    with Engine(catalog) as engine:
+    with DuckDBEngine(catalog) as engine:
         yield engine
 
 
@@ -179,7 +179,7 @@ def test_a_file_that_compaction_took_meanwhile_is_planned_anew(lake, catalog, th
                     lake.delete(key)
             return named
 
-    with Engine(Compacting()) as engine:
+    with DuckDBEngine(Compacting()) as engine:
         sql = "SELECT video_id FROM video_play_events WHERE dt = '2026-11-24'"
         assert rows(engine, sql) == [("c",)]
 

@@ -9,7 +9,7 @@ import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.drivers.duckdb_engine import Engine
+from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
 from tests.catalog_suite import PLAYS, Lake
 
@@ -130,7 +130,7 @@ def present(full):
 
 @pytest.fixture(scope="module")
 def engine(present):
-    with Engine(present) as engine:
+    with DuckDBEngine(present) as engine:
         yield engine
 
 

@@ -60,6 +60,19 @@ def test_cfn_lint_would_find_something(plain, tmp_path):
     assert "BucketNam" in ran.stdout
 
 
+def test_what_no_reference_orders_is_still_ordered(template):
+    needed = {
+        name: resource["DependsOn"]
+        for name, resource in template.made()
+        if resource.get("DependsOn")
+    }
+    # The stream is made when its role may; a function when its log group is there, or Lambda would
+    # make one that never forgets.
+    assert "DeliveryPolicy" in needed["DeliveryStream"]
+    for name in template.of("Lambda::Function"):
+        assert needed[name] == [name.replace("LambdaFunction", "LogGroup")]
+
+
 def test_every_resource_is_in_the_inventory_and_the_other_way_round(plain):
     listed = {name.replace("{name}", "demodev"): kind for name, kind in resources()}
     body = plain.body["Resources"]
@@ -269,15 +282,6 @@ def test_a_switch_that_is_off_leaves_no_variable_behind(plain):
     assert variables(switched)["POWERTOOLS_TRACE_DISABLED"] == "false"
 
 
-def test_every_function_and_the_stream_have_a_log_group_that_forgets():
-    groups = packaged("logDays=7").of("Logs::LogGroup")
-    named = {group["LogGroupName"] for group in groups.values()}
-    functions = packaged().of("Lambda::Function").values()
-    expected = {f"/aws/lambda/{each['FunctionName']}" for each in functions}
-    assert named == expected | {"/aws/kinesisfirehose/playlake-demo-dev"}
-    assert {int(group["RetentionInDays"]) for group in groups.values()} == {7}
-
-
 # --- the delivery stream ---
 
 
@@ -359,71 +363,3 @@ def test_the_workgroup_limits_a_query_and_encrypts_its_answer(plain):
     assert result["OutputLocation"] == f"s3://{BUCKET}/query-results/"
     assert result["EncryptionConfiguration"] == {"EncryptionOption": "SSE_S3"}
     assert plain.of("Athena::WorkGroup")["WorkGroup"]["RecursiveDeleteOption"]
-
-
-# --- alarms and the dashboard ---
-
-AWS_METRICS = {
-    "AWS/ApiGateway": {"ApiId": {"4xx", "5xx", "Count"}},
-    "AWS/Firehose": {
-        "DeliveryStreamName": {
-            "DeliveryToS3.DataFreshness",
-            "ExecuteProcessing.Success",
-            "IncomingRecords",
-            "SucceedProcessing.Records",
-            "ThrottledRecords",
-        }
-    },
-    "AWS/Lambda": {"FunctionName": {"Duration", "Errors", "Throttles"}},
-}
-"""Each service's metrics, by the dimension they have (its guide, "Metrics")."""
-
-
-def dimension_values(template: Template) -> dict[str, set[str]]:
-    return {
-        "ApiId": {"HttpApi"},
-        "DeliveryStreamName": {stream(template)["DeliveryStreamName"]},
-        "FunctionName": {each["FunctionName"] for each in template.of("Lambda::Function").values()},
-    }
-
-
-def test_every_alarm_watches_a_metric_of_a_resource_that_is_there(template):
-    there = dimension_values(template)
-    alarms = template.of("CloudWatch::Alarm")
-    assert len(alarms) <= 10  # the free ones
-    for alarm in alarms.values():
-        (dimension,) = alarm["Dimensions"]
-        assert alarm["MetricName"] in AWS_METRICS[alarm["Namespace"]][dimension["Name"]]
-        assert dimension["Value"] in there[dimension["Name"]]
-
-
-def test_alarms_go_to_the_address_if_there_is_one():
-    topic = packaged(*ALL_SWITCHES).of("SNS::Topic")["AlarmTopic"]
-    assert topic["Subscription"] == [{"Protocol": "email", "Endpoint": "ops@example.com"}]
-    for params, actions in ((ALL_SWITCHES, [topic["TopicName"]]), (DEFAULTS, [])):
-        alarms = packaged(*params).of("CloudWatch::Alarm").values()
-        assert all(alarm["AlarmActions"] == actions for alarm in alarms)
-
-
-EMITTED = {
-    "playlake-demo-dev-collect": "ingest/handler.py",
-    "playlake-demo-dev-transform": "transform/handler.py",
-    "playlake-demo-dev-catalog": "catalog/handler.py",
-}
-
-
-def test_the_dashboard_is_json_and_names_only_metrics_that_are_emitted(template):
-    there = dimension_values(template)
-    (dashboard,) = template.of("CloudWatch::Dashboard").values()
-    widgets = json.loads(dashboard["DashboardBody"])["widgets"]
-    metrics = [metric for widget in widgets for metric in widget["properties"]["metrics"]]
-    assert {widget["properties"]["region"] for widget in widgets} == {template.region}
-    for namespace, name, dimension, value, *_ in metrics:
-        if namespace == "playlake":
-            assert dimension == "service"
-            assert f'"{name}"' in (ROOT / EMITTED[value]).read_text()
-        else:
-            assert name in AWS_METRICS[namespace][dimension]
-            assert value in there[dimension]
-    ours = {metric[1] for metric in metrics if metric[0] == "playlake"}
-    assert ours >= {"EventsAccepted", "RowsWritten", "EventsRejected"}

@@ -315,7 +315,7 @@ def test_each_role_is_taken_by_its_service_alone():
 
 
 def test_firehoses_role_is_what_its_guide_asks_for():
-    """"Grant Firehose access to an Amazon S3 destination" of its developer guide, less Kinesis and
+    """ "Grant Firehose access to an Amazon S3 destination" of its developer guide, less Kinesis and
     KMS, and reading only what it writes itself."""
     (policy,) = packaged().of("IAM::Policy").values()
     allowed = {
@@ -323,7 +323,10 @@ def test_firehoses_role_is_what_its_guide_asks_for():
         for each in policy["PolicyDocument"]["Statement"]
         for action in actions(each)
     }
-    bucket, function = f"arn:aws:s3:::{BUCKET}", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{NAME}"
+    bucket, function = (
+        f"arn:aws:s3:::{BUCKET}",
+        f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{NAME}",
+    )
     objects = {f"{bucket}/raw/*", f"{bucket}/failed/*"}
     code = {f"{function}-transform", f"{function}-transform:*"}
     log = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/kinesisfirehose/{NAME}:*"

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from catalog.drivers.duckdb_engine import Engine
+from catalog.drivers.duckdb_engine import DuckDBEngine
 from events.errors import CatalogUnavailable
 from events.registry import REGISTRY
 from ingest.request import Request
@@ -47,7 +47,7 @@ def collect(pipeline, *event_ids):
 
 def rows(pipeline):
     sql = "SELECT event_id FROM video_play_events"
-    with Engine(pipeline.catalog) as engine, engine.query(sql, full_scan=True) as answer:
+    with DuckDBEngine(pipeline.catalog) as engine, engine.query(sql, full_scan=True) as answer:
         return sorted(event_id for (event_id,) in answer)
 
 

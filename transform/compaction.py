@@ -45,7 +45,7 @@ def compact(store: Store, table: Table, dt: str, keys: Sequence[str]) -> Compact
 
 def _read(store: Store, key: str, table: Table) -> pa.Table:
     """A file's rows in the table's schema of today: a column it lacks is null."""
-    rows = pq.read_table(pa.BufferReader(store.get(key)))
+    rows = pq.ParquetFile(pa.BufferReader(store.get(key))).read()
     columns = [
         rows[field.name].cast(field.type)
         if field.name in rows.schema.names

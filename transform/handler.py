@@ -15,7 +15,6 @@ from transform.store import Store
 from transform.sweep import sweep
 
 logger, metrics, tracer = Logger(), Metrics(namespace="playlake"), Tracer()
-# What the stage itself logs, in the same form.
 copy_config_to_registered_loggers(logger, include={"playlake.transform"})
 
 
@@ -36,9 +35,9 @@ def transform(event: dict[str, Any], _context: object) -> dict[str, Any]:
 @logger.inject_lambda_context
 def compact(_event: object, _context: object) -> dict[str, Any]:
     """The schedule's: see `transform.sweep.sweep`."""
-    swept = sweep(_wired(TransformSettings.from_environment(os.environ))[1])
-    logger.info("compacted", **swept.to_dict())
-    return swept.to_dict()
+    done = sweep(_wired(TransformSettings.from_environment(os.environ))[1]).to_dict()
+    logger.info("compacted", **done)
+    return done
 
 
 @cache

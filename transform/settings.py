@@ -34,7 +34,7 @@ def open_store(uri: str) -> Store:
 
         return FileStore(Path(unquote(parts.path)))
     if parts.scheme == "s3" and parts.netloc and plain:
-        from transform.drivers.s3_store import S3Store  # noqa: PLC0415 (boto3 takes 100 ms)
+        from transform.drivers.s3_store import S3Store  # noqa: PLC0415 (botocore takes 0.4 s)
 
         return S3Store(parts.netloc, parts.path.strip("/"))
     raise SettingsError(f"{uri!r} is no lake; give file:///an/absolute/path or s3://bucket/prefix.")

@@ -48,7 +48,7 @@ class _FileGone(Exception):
         super().__init__(f"{key} is in the catalog but not in the lake; run `playlake sync`.")
 
 
-class Engine:
+class DuckDBEngine:
     """See `catalog.port.Engine`: over a lake in a folder. Threads may share it."""
 
     def __init__(self, catalog: FileCatalog) -> None:

@@ -9,12 +9,14 @@ const { deleteLogGroups } = require('./log_groups');
 const { checkIdentifier, checkName } = require('./names');
 const { nextSteps } = require('./outputs');
 const { Refusal } = require('./refusal');
-const { checkRegion } = require('./region');
+const { checkRegion, regionOfProfile } = require('./region');
 const { bucketsOf, removeStack } = require('./removal');
 const { Stack, checkUpdatable, isHalfMade } = require('./stack');
 const { readSwitches } = require('./switches');
 const { dropNeedlessDependencies } = require('./template');
 
+// What serverless.yml has where neither the command nor the environment names a region.
+const OF_THE_PROFILE = 'of-the-profile';
 const REGIONS = path.join(__dirname, '../generated/regions.json');
 
 /**
@@ -54,8 +56,11 @@ class Playlake {
     checkIdentifier(options.identifier, this.command);
     checkName('stage', this.provider.getStage());
     this.switches = readSwitches(options.param, this.serverless.configurationInput.custom?.switches);
-    // osls parses the line again once plugins are there; `logs` alone then means the collector's.
+    // osls parses the line again once plugins are there, with what is added to it here.
     if (this.command === 'logs' && !options.function) process.argv.push('--function', 'collect');
+    if (this.provider.getRegion() === OF_THE_PROFILE) {
+      process.argv.push('--region', await regionOfProfile(options['aws-profile']));
+    }
   }
 
   // osls's own removal empties no bucket but its own, and gives up at the first failure.

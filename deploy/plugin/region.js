@@ -1,7 +1,22 @@
 'use strict';
 
 const { Refusal } = require('./refusal');
-const { nearest } = require('./sdk');
+const { nearest, sdk } = require('./sdk');
+
+/**
+ * The region that the profile names, where neither the command nor the environment names one: what
+ * the AWS command line and `playlake` take too, so that all three mean the same stack.
+ */
+async function regionOfProfile(profile) {
+  try {
+    return await new (sdk('sts').STSClient)(profile ? { profile } : {}).config.region();
+  } catch {
+    throw new Refusal(
+      'No region is named: give --region, set AWS_REGION, or put a region into the profile with ' +
+        '"aws configure set region eu-west-1".'
+    );
+  }
+}
 
 /**
  * Refuse a region that AWS does not have, or that lacks a service, before anything is uploaded.
@@ -24,4 +39,4 @@ function checkRegion(region, missing) {
   );
 }
 
-module.exports = { checkRegion };
+module.exports = { checkRegion, regionOfProfile };

@@ -97,13 +97,13 @@ class _Showing:
 
 @contextmanager
 def _folder_lake(folder: DataFolder, repairing: bool) -> Iterator[Lake]:
-    from catalog.drivers.duckdb_engine import Engine
+    from catalog.drivers.duckdb_engine import DuckDBEngine
     from catalog.drivers.local import LocalCatalog
     from playlake.lake import Lake, days_of_files
 
     if not (repairing and folder.lake.is_dir()):
         folder.must_exist()
-    with LocalCatalog(folder.lake, folder.catalog) as catalog, Engine(catalog) as engine:
+    with LocalCatalog(folder.lake, folder.catalog) as catalog, DuckDBEngine(catalog) as engine:
         yield Lake(
             catalog,
             _Showing(engine, Waiting("Reading")),

@@ -39,8 +39,8 @@ class Session:
             self._session = boto3.Session(region_name=region, profile_name=profile)
         if self._session.region_name is None:
             raise SettingsError(
-                "No region is named: give --region or set AWS_REGION; a stack that was deployed"
-                " without one is in us-east-1."
+                "No region is named: give --region, set AWS_REGION, or put a region into the"
+                " profile with `aws configure set region eu-west-1`."
             )
         self.region: str = self._session.region_name
 

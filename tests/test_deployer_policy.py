@@ -1,0 +1,306 @@
+"""The policy of whoever deploys: what it allows, and whether that is what is called."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+
+from deploy.documents import switches
+from deploy.generate import generated
+from deploy.inventory import resources, types
+from deploy.policy import (
+    MOST_CHARACTERS,
+    TYPES,
+    filled,
+    length,
+    parts,
+    policy,
+)
+from playlake.policy import questions, read_policy
+from tests.ministack import ACCOUNT, Ministack, ministack
+from tests.packaged import ALL_SWITCHES, REGION, ROOT, SERVERLESS, packaged, service
+from tests.recording_proxy import Recording, recording
+
+NAMES = {
+    "Identifier": "demo",
+    "Stage": "dev",
+    "Region": REGION,
+    "Account": ACCOUNT,
+    "Partition": "aws",
+}
+
+
+def listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def allowed(document: dict[str, Any]) -> set[str]:
+    return {action for each in document["Statement"] for action in listed(each["Action"])}
+
+
+def is_allowed(document: dict[str, Any], action: str, arn: str) -> bool:
+    return any(
+        action in listed(each["Action"])
+        and any(fnmatchcase(arn, pattern) for pattern in listed(each["Resource"]))
+        for each in document["Statement"]
+    )
+
+
+# --- what it is made of ---
+
+
+@pytest.mark.parametrize("params", [(), ALL_SWITCHES], ids=["defaults", "all switches"])
+def test_the_table_knows_every_type_of_resource_that_the_template_has(params):
+    used = {resource["Type"] for resource in packaged(*params).body["Resources"].values()}
+    assert used <= set(TYPES), "add the new type to deploy/policy.py"
+
+
+def test_the_table_knows_no_type_that_the_template_has_not():
+    assert set(TYPES) == set(types()) == {kind for _, kind in resources()}
+
+
+def test_what_ships_is_what_is_made_of_the_template():
+    assert json.loads(read_policy() or "") == policy()
+
+
+def test_no_action_is_a_wildcard_and_only_what_has_no_name_is_on_every_resource():
+    everywhere = set()
+    for statement in policy()["Statement"]:
+        assert statement["Effect"] == "Allow"
+        assert not [action for action in listed(statement["Action"]) if "*" in action]
+        if statement["Resource"] == "*":
+            everywhere |= set(statement["Action"])
+    assert everywhere == {
+        "cloudformation:ValidateTemplate",
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:GetMetricStatistics",
+        "lambda:GetAccountSettings",
+        "logs:DescribeLogGroups",
+        "sns:Unsubscribe",
+    }
+
+
+def test_what_can_be_named_is_named():
+    document = filled(NAMES)
+    unnamed = {
+        (statement["Sid"], resource)
+        for statement in document["Statement"]
+        for resource in listed(statement["Resource"])
+        if "playlake" not in resource
+    }
+    assert {sid for sid, _ in unnamed} == {
+        "Apigateway",  # an API's id is AWS's choice
+        "AthenaStarts",  # the default database, to be looked at
+        "Doctor",  # whoever asks
+        "Glue",  # the catalog that holds the database
+        "Nameless",
+        "OwnRole",
+    }
+
+
+def test_roles_are_passed_to_lambda_and_firehose_only():
+    (statement,) = [each for each in policy()["Statement"] if "iam:PassRole" in each["Action"]]
+    assert statement["Action"] == ["iam:PassRole"]
+    assert statement["Condition"]["StringEquals"]["iam:PassedToService"] == [
+        "firehose.amazonaws.com",
+        "lambda.amazonaws.com",
+    ]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        NAMES | {"Identifier": "*", "Stage": "*", "Region": "*"},
+        NAMES | {"Identifier": "i" * 16, "Stage": "s" * 8, "Region": "ap-southeast-2"},
+        NAMES
+        | {"Identifier": "i" * 16, "Stage": "s" * 8, "Region": "us-gov-west-1"}
+        | {"Partition": "aws-us-gov"},
+    ],
+)
+def test_it_comes_as_two_policies_that_iam_takes(names):
+    whole = filled(names)
+    divided = parts(whole)
+    assert len(divided) == 2
+    assert all(length(part) <= MOST_CHARACTERS for part in divided)
+    assert [each for part in divided for each in part["Statement"]] == whole["Statement"]
+
+
+def test_it_is_on_every_name_of_this_deployment_and_on_none_of_another():
+    document, template = filled(NAMES), packaged(*ALL_SWITCHES)
+    here = f"{REGION}:{ACCOUNT}"
+    arns = {
+        "AWS::Athena::WorkGroup": ("athena:CreateWorkGroup", f"athena:{here}:workgroup/"),
+        "AWS::CloudWatch::Alarm": ("cloudwatch:PutMetricAlarm", f"cloudwatch:{here}:alarm:"),
+        "AWS::CloudWatch::Dashboard": (
+            "cloudwatch:PutDashboard",
+            f"cloudwatch::{ACCOUNT}:dashboard/",
+        ),
+        "AWS::Events::Rule": ("events:PutRule", f"events:{here}:rule/"),
+        "AWS::IAM::Role": ("iam:CreateRole", f"iam::{ACCOUNT}:role/"),
+        "AWS::KinesisFirehose::DeliveryStream": (
+            "firehose:CreateDeliveryStream",
+            f"firehose:{here}:deliverystream/",
+        ),
+        "AWS::Lambda::Function": ("lambda:CreateFunction", f"lambda:{here}:function:"),
+        "AWS::Logs::LogGroup": ("logs:CreateLogGroup", f"logs:{here}:log-group:"),
+        "AWS::S3::Bucket": ("s3:CreateBucket", "s3:::"),
+        "AWS::SNS::Topic": ("sns:CreateTopic", f"sns:{here}:"),
+    }
+    looked_at = set()
+    for logical, name in template.names().items():
+        kind = template.body["Resources"][logical]["Type"]
+        if kind in arns:
+            action, beginning = arns[kind]
+            assert is_allowed(document, action, f"arn:aws:{beginning}{name}"), name
+            other = name.replace("demo", "other")
+            assert not is_allowed(document, action, f"arn:aws:{beginning}{other}"), other
+            looked_at.add(kind)
+    assert looked_at == set(arns)
+    tables = f"arn:aws:glue:{here}:table/playlake_demo_dev/custom_events"
+    assert is_allowed(document, "glue:CreateTable", tables)
+
+
+def test_doctor_can_ask_iam_about_every_statement():
+    asked = list(questions(read_policy() or "", NAMES))
+    assert {action for each in asked for action in each.actions} == allowed(policy())
+    assert not [each for question in asked for each in question.resources if "${" in each]
+
+
+def test_the_command_writes_the_policies_and_says_how_to_create_them(tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-m", "deploy.policy", "--account", ACCOUNT, "--folder", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    written = sorted(tmp_path.iterdir())
+    assert [path.name for path in written] == [
+        "playlake-deployer-1.json",
+        "playlake-deployer-2.json",
+    ]
+    for path, line in zip(written, ran.stdout.splitlines(), strict=True):
+        assert line.startswith(f"aws iam create-policy --policy-name {path.stem} ")
+        assert f"file://{path}" in line
+        assert "${" not in path.read_text()
+
+
+# --- what osls and the command line call ---
+
+
+class Shell:
+    """osls and the command line, against an emulated AWS behind a recording proxy."""
+
+    def __init__(self, aws: Ministack, proxy: Recording) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self.environ = (
+            kept
+            | aws.environment()
+            | {
+                "AWS_ENDPOINT_URL": proxy.url,
+                "SLS_AWS_MONITORING_FREQUENCY": "200",
+            }
+        )
+
+    def run(self, command: str, *options: str) -> str:
+        ran = subprocess.run(
+            [SERVERLESS, command, "--identifier", "demo", "--region", REGION, *options],
+            cwd=service(),
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return ran.stdout + ran.stderr
+
+    def ask(self, *words: str) -> int:
+        """Run the command line against the deployment; its exit code."""
+        command = [sys.executable, "-m", "playlake", *words, "--identifier", "demo"]
+        ran = subprocess.run(
+            [*command, "--region", REGION],
+            cwd=ROOT,
+            env=self.environ,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        return ran.returncode
+
+    def deploy(self, *params: str) -> str:
+        options = [word for param in params for word in ("--param", param)]
+        return self.run("deploy", "--package", str(packaged(*params).path.parent), *options)
+
+
+@pytest.fixture(scope="module")
+def calls() -> Iterable[Recording]:
+    """What a deployment, another, questions in between, and a removal call."""
+    # The emulator has no named queries.
+    first, second = ("savedQueries=no",), ("savedQueries=no", "logDays=7")
+    packaged(*first)
+    with ministack() as aws, recording(aws.url) as proxy:
+        shell = Shell(aws, proxy)
+        assert "Service deployed to stack playlake-demo-dev" in shell.deploy(*first)
+        assert "Service deployed to stack playlake-demo-dev" in shell.deploy(*second)
+        assert "send events to" in shell.run("info")
+        shell.run("logs", "--function", "collect")
+        assert shell.ask("info") == 0
+        assert shell.ask("partitions") == 0
+        assert shell.ask("catalog", "sync") == 0
+        # What these find on an emulator is no matter here; what they ask is.
+        shell.ask("doctor")
+        shell.ask("report", "daily_plays")
+        assert "Nothing is left of playlake-demo-dev" in shell.run("remove")
+        yield proxy
+
+
+def test_every_call_is_in_the_policy(calls):
+    assert calls.actions() - allowed(policy()) == set()
+
+
+def test_the_calls_were_seen(calls):
+    assert calls.actions() >= {
+        "athena:StartQueryExecution",
+        "cloudformation:CreateStack",
+        "cloudformation:DeleteStack",
+        "cloudformation:UpdateStack",
+        "glue:GetPartitions",
+        "lambda:GetAccountSettings",
+        "logs:DescribeLogStreams",
+        "s3:DeleteObject",
+        "s3:ListBucketVersions",
+        "s3:PutObject",
+    }
+    assert not [call for call in calls.calls if call.startswith("unsigned")]
+    assert not [call for call in calls.calls if " " in call]
+
+
+# --- the documents ---
+
+
+def test_the_generated_files_are_as_they_would_be_generated_now():
+    for path, text in generated().items():
+        assert (ROOT / path).read_text("utf-8") == text(), f"run python -m deploy.generate ({path})"
+
+
+def test_every_switch_is_in_the_table_of_the_guide():
+    page = (ROOT / "docs" / "deploying.md").read_text()
+    assert len(switches()) > 10
+    for name, switch in switches().items():
+        assert f"| `{name}` |" in page
+        assert str(switch["doc"]) in page
+
+
+def test_the_worked_example_adds_up():
+    page = (ROOT / "docs" / "aws.md").read_text()
+    section = page.partition("## What a million events a day cost")[2]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("|")]
+    *terms, total = rows[2:]
+    for column in (-2, -1):
+        terms_sum = sum(float(row[column]) for row in terms)
+        assert f"{terms_sum:.2f}" == total[column].strip("| *")
