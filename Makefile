@@ -64,8 +64,9 @@ zips: setup ## The Lambda packages, into build/zips; ARCH=x86_64, or host: this 
 	@$(BIN)/python -m deploy.zips --arch $(ARCH)
 
 .PHONY: smoke-aws
-smoke-aws: setup node_modules ## The same life of a deployment on a real account: IDENTIFIER=x, at your cost
-	@$(BIN)/python -m deploy.smoke --identifier "$(IDENTIFIER)"
+smoke-aws: setup node_modules ## The same life on a real account, at its cost: IDENTIFIER=x, and x2 beside it
+	@test -n "$(IDENTIFIER)" || { echo 'Name two stacks that do not exist yet: make smoke-aws IDENTIFIER=smoke' >&2; exit 2; }
+	@PLAYLAKE_SMOKE_IDENTIFIER="$(IDENTIFIER)" $(BIN)/python -m pytest -s tests/aws/test_lifecycle.py
 
 .PHONY: bench
 bench: setup ## The benchmarks, each beside its yardstick

@@ -7,39 +7,57 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from tests.lacking import lacking
-from tests.ministack import ACCOUNT, REGION, ROOT, Ministack
+from tests.ministack import ROOT, Ministack
 
 Listing = dict[str, list[str]]
 
 
-@dataclass(frozen=True)
 class Account:
-    """An emulated account. The results of its tests are emulated ones."""
+    """An account, as its user has it: commands, and clients to look with."""
 
-    emulator: Ministack
-    zips: Path
+    kind = "real"
+    identifiers = ("", "")
+    """Two stacks that live side by side in it."""
+    patience_seconds = 600.0
+    """How long a batch takes to its partition: on AWS a minute of buffering and some."""
+
+    def __init__(self, identifier: str) -> None:
+        self.identifiers = (identifier, f"{identifier}2")
 
     def environment(self) -> dict[str, str]:
-        """What the commands are run with. None of it changes what is deployed but for two things:
-        the packages are for this machine, and the named queries, which ministack does not know,
-        are left out (tests/test_template.py looks at those)."""
-        return (
-            os.environ
-            | self.emulator.environment()
-            | {
-                "PLAYLAKE_ZIPS": str(self.zips),
-                "PLAYLAKE_SAVED_QUERIES": "no",
-                "SLS_AWS_MONITORING_FREQUENCY": "200",
-                "AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE": "1",
-                "NODE_NO_WARNINGS": "1",
-                "COLUMNS": "160",
-            }
-        )
+        """What the commands are run with."""
+        return os.environ | {"COLUMNS": "160"}
+
+    def client(self, service: str) -> Any:
+        """A boto3 client."""
+        return boto3.client(service)
+
+    def is_ours(self, name: str) -> bool:
+        """Whether something of that name can be a stack's of this account's tests."""
+        return any(f"playlake{dash}{self.identifiers[0]}" in name for dash in "-_")
+
+    def url(self, identifier: str) -> str:
+        """Where the deployed API is served."""
+        return str(self.outputs(identifier)["Url"])
+
+    def speak_plainly(self, identifier: str) -> None:
+        """Make the bucket take what comes without TLS, where there is none."""
+
+    def outputs(self, identifier: str) -> dict[str, str]:
+        """The stack's outputs."""
+        described = self.client("cloudformation").describe_stacks(StackName=stack(identifier))
+        outputs = described["Stacks"][0]["Outputs"]
+        return {each["OutputKey"]: each["OutputValue"] for each in outputs}
+
+    def bucket(self, identifier: str) -> str:
+        """The stack's bucket."""
+        return self.outputs(identifier)["BucketName"]
 
     def run(self, *command: str | Path, timeout: float = 180) -> subprocess.CompletedProcess[str]:
         """Run a command in the repository, as a user would, to whatever end."""
@@ -70,34 +88,69 @@ class Account:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def url(self, identifier: str) -> str:
-        """Where the emulator serves the deployed API; on AWS it is the stack's Url."""
-        for api in self.emulator.client("apigatewayv2").get_apis()["Items"]:
-            if api["Name"] == f"playlake-{identifier}-dev":
-                return f"{self.emulator.url}/_aws/execute-api/{api['ApiId']}/$default"
-        raise AssertionError(f"no API of {identifier}")
-
-    def bucket(self, identifier: str) -> str:
-        """The stack's bucket."""
-        return f"playlake-{identifier}-dev-{ACCOUNT}-{REGION}"
-
-    def speak_plainly(self, identifier: str) -> None:
-        """Take the bucket's policy off, which refuses what comes without TLS: the emulator has
-        none. That it refuses is seen first."""
-        s3, bucket = self.emulator.client("s3"), self.bucket(identifier)
-        assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
-        s3.delete_bucket_policy(Bucket=bucket)
-
     def keys(self, identifier: str, prefix: str) -> list[str]:
         """The keys in the stack's bucket."""
-        pages = self.emulator.client("s3").get_paginator("list_objects_v2")
+        pages = self.client("s3").get_paginator("list_objects_v2")
         found = pages.paginate(Bucket=self.bucket(identifier), Prefix=prefix)
         return [each["Key"] for page in found for each in page.get("Contents", ())]
 
     def listing(self) -> Listing:
         """What there is of every service that playlake uses; a service without is left out."""
-        found = {name: sorted(look(self.emulator.client)) for name, look in _LOOKS.items()}
+        found = {
+            name: sorted(each for each in look(self.client) if self.is_ours(each))
+            for name, look in _LOOKS.items()
+        }
         return {name: names for name, names in found.items() if names}
+
+
+def stack(identifier: str) -> str:
+    """The name of the identifier's stack."""
+    return f"playlake-{identifier}-dev"
+
+
+class EmulatedAccount(Account):
+    """An account of the emulator's, with nothing in it but the tests' own."""
+
+    kind = "emulated"
+    patience_seconds = 30.0
+
+    def __init__(self, emulator: Ministack, zips: Path) -> None:
+        super().__init__("demo")
+        self.emulator = emulator
+        self._zips = zips
+
+    def environment(self) -> dict[str, str]:
+        """None of it changes what is deployed but for two things: the packages are for this
+        machine, and the named queries, which ministack does not know, are left out
+        (tests/test_template.py looks at those)."""
+        return (
+            super().environment()
+            | self.emulator.environment()
+            | {
+                "PLAYLAKE_ZIPS": str(self._zips),
+                "PLAYLAKE_SAVED_QUERIES": "no",
+                "SLS_AWS_MONITORING_FREQUENCY": "200",
+            }
+        )
+
+    def client(self, service: str, **config: Any) -> Any:
+        """A boto3 client of the root user."""
+        return self.emulator.client(service, **config)
+
+    def is_ours(self, name: str) -> bool:
+        """Everything."""
+        return bool(name)
+
+    def url(self, identifier: str) -> str:
+        """Where the emulator serves it: what the stack says is a name in amazonaws.com."""
+        api = self.outputs(identifier)["Url"].partition("://")[2].partition(".")[0]
+        return f"{self.emulator.url}/_aws/execute-api/{api}/$default"
+
+    def speak_plainly(self, identifier: str) -> None:
+        """Take the bucket's policy off, which refuses what comes without TLS."""
+        s3, bucket = self.client("s3"), self.bucket(identifier)
+        assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
+        s3.delete_bucket_policy(Bucket=bucket)
 
 
 def _names(service: str, call: str, field: str, name: str) -> Callable[..., Iterator[str]]:
@@ -159,4 +212,4 @@ def step(account: Account, doing: str) -> Iterator[None]:
     yield
     seconds = time.monotonic() - began
     counts = ", ".join(f"{len(names)} {name}" for name, names in account.listing().items())
-    print(f"\n[emulated] {doing}: {seconds:.1f} s\n           {counts or 'nothing is there'}")
+    print(f"\n[{account.kind}] {doing}: {seconds:.1f} s\n           {counts or 'nothing is there'}")

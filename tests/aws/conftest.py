@@ -1,5 +1,6 @@
-"""An emulated account, the packages for this machine, and the commands as a user types them."""
+"""The account that deployments live and die in: an emulated one, unless a real one is meant."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.account import Account
+from tests.aws.account import Account, EmulatedAccount
 from tests.ministack import ROOT, ministack
+
+SMOKE = os.environ.get("PLAYLAKE_SMOKE_IDENTIFIER")
+"""`make smoke-aws IDENTIFIER=x` sets it: the same on the account that the AWS environment names."""
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +29,13 @@ def zips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def account(zips: Path) -> Iterator[Account]:
-    """An account with nothing in it."""
+def emulated(zips: Path) -> Iterator[EmulatedAccount]:
+    """An emulated account with nothing in it."""
     with ministack() as emulator:
-        yield Account(emulator, zips)
+        yield EmulatedAccount(emulator, zips)
+
+
+@pytest.fixture(scope="module")
+def account(request: pytest.FixtureRequest) -> Account:
+    """The account under test."""
+    return Account(SMOKE) if SMOKE else request.getfixturevalue("emulated")

@@ -19,7 +19,7 @@ from ingest.request import Request
 from playlake.feed import feed_folder, feed_url
 from playlake.folder import DataFolder
 from playlake.simulation import Scenario, SimulatedRequest, Simulation
-from tests.aws.account import Account, step
+from tests.aws.account import EmulatedAccount, step
 from tests.conftest import run_playlake
 
 UNTIL = date(2026, 10, 31)
@@ -85,22 +85,22 @@ def local(requests: list[SimulatedRequest], tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="module")
-def deployed(requests: list[SimulatedRequest], account: Account) -> Account:
+def deployed(requests: list[SimulatedRequest], emulated: EmulatedAccount) -> EmulatedAccount:
     """A stack that took the same events in."""
-    with step(account, "deploy"):
-        account.serverless("deploy", "--identifier", IDENTIFIER)
-        account.speak_plainly(IDENTIFIER)
-    with step(account, f"post {len(requests):,} requests"):
-        feed_url(requests, account.url(IDENTIFIER))
-    with step(account, "compact, as its schedule does"):
-        client = account.emulator.client("lambda", read_timeout=600)
+    with step(emulated, "deploy"):
+        emulated.serverless("deploy", "--identifier", IDENTIFIER)
+        emulated.speak_plainly(IDENTIFIER)
+    with step(emulated, f"post {len(requests):,} requests"):
+        feed_url(requests, emulated.url(IDENTIFIER))
+    with step(emulated, "compact, as its schedule does"):
+        client = emulated.client("lambda", read_timeout=600)
         answer = client.invoke(FunctionName=f"playlake-{IDENTIFIER}-dev-compact", Payload=b"{}")
         swept = json.loads(answer["Payload"].read())
         print(swept)
         assert (swept["too_large"], swept["unreadable"]) == ([], [])
-    with step(account, "playlake catalog sync"):
-        print(account.playlake("catalog", "sync", "--identifier", IDENTIFIER))
-    return account
+    with step(emulated, "playlake catalog sync"):
+        print(emulated.playlake("catalog", "sync", "--identifier", IDENTIFIER))
+    return emulated
 
 
 def lake_of(folder: Path, table: str) -> list[dict[str, Any]]:
@@ -114,10 +114,12 @@ def lake_of(folder: Path, table: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def lakes(local: Path, deployed: Account, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def lakes(
+    local: Path, deployed: EmulatedAccount, tmp_path_factory: pytest.TempPathFactory
+) -> list[Path]:
     """Both lakes as folders: the local one, and what lies in the bucket."""
     copy = tmp_path_factory.mktemp("deployed")
-    s3 = deployed.emulator.client("s3")
+    s3 = deployed.client("s3")
     for key in deployed.keys(IDENTIFIER, "lake/"):
         path = copy / key
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -150,7 +152,7 @@ def unstamped(payload: str) -> str:
     return json.dumps(event, sort_keys=True)
 
 
-def test_every_named_query_has_the_same_answer(local: Path, deployed: Account) -> None:
+def test_every_named_query_has_the_same_answer(local: Path, deployed: EmulatedAccount) -> None:
     since = (
         "--since",
         (UNTIL - timedelta(days=DAYS + 6)).isoformat(),
