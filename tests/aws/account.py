@@ -73,12 +73,16 @@ class Account:
         )
 
     def serverless(self, *arguments: str) -> str:
-        """Run osls; its output. `npx serverless` runs the same file."""
+        """Run `npx serverless` with these arguments; its output."""
+        return self.osls("npx", "serverless", *arguments)
+
+    def osls(self, *command: str) -> str:
+        """Run a command of osls; its output."""
         if not shutil.which("npx"):
             lacking("Node is not installed; the deployment is tested with it.")
         if not (ROOT / "node_modules" / ".bin" / "serverless").exists():
             lacking("npm's packages are not installed; run `npm ci`.")
-        done = self.run("npx", "serverless", *arguments)
+        done = self.run(*command)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 

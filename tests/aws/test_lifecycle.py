@@ -17,7 +17,7 @@ from tests.records import LAB_CLICK, LAB_PLAY
 
 README = (ROOT / "README.md").read_text()
 DEPLOY = "npx serverless deploy --identifier demo"
-REMOVE = "npx serverless remove --identifier demo"
+REMOVE = "npx sls remove --identifier demo"
 LAB_SQL = (
     "SELECT video_id, SUM(ended_at - started_at) AS total_play_duration,"
     " AVG(ended_at - started_at) AS avg_play_duration"
@@ -26,9 +26,9 @@ LAB_SQL = (
 
 
 def words(command: str, identifier: str) -> list[str]:
-    """A command of the README, as osls's arguments, for that identifier."""
-    assert command in README, f"the README does not say: {command}"
-    return [identifier if word == "demo" else word for word in command.split()[2:]]
+    """A command of the README, for that identifier."""
+    assert f"\n{command}\n" in README, f"the README does not say: {command}"
+    return [identifier if word == "demo" else word for word in command.split()]
 
 
 def rows(output: str) -> list[dict[str, str]]:
@@ -50,7 +50,7 @@ def life(account: Account) -> Account:
 def test_the_life_of_a_deployment(life: Account, tmp_path: Path) -> None:
     one, other = life.identifiers
     with step(life, DEPLOY):
-        assert "/events" in life.serverless(*words(DEPLOY, one))
+        assert "/events" in life.osls(*words(DEPLOY, one))
     with step(life, "playlake info"):
         info = life.playlake("info", "--identifier", one, "--format", "json")
         assert life.bucket(one) in json.dumps(json.loads(info))
@@ -85,7 +85,7 @@ def test_the_life_of_a_deployment(life: Account, tmp_path: Path) -> None:
         check_partitions(life, one, 2)
     with step(life, f"{REMOVE}, its bucket full"):
         bucket = life.bucket(one)
-        removed = life.serverless(*words(REMOVE, one))
+        removed = life.osls(*words(REMOVE, one))
         assert re.search(rf"{bucket}: \d+ objects", removed)
         left = [name for names in life.listing().values() for name in names]
         assert not [name for name in left if other not in name]
