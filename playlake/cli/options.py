@@ -18,9 +18,6 @@ class Format(Enum):
     JSON = "json"
 
 
-Data = Annotated[
-    Path, typer.Option("--data", metavar="DIR", help="The data folder.", show_default=True)
-]
 DEFAULT_DATA = Path("data")
 
 OutputFormat = Annotated[

@@ -44,10 +44,10 @@ class Session:
             )
         self.region: str = self._session.region_name
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, config: Config = _CONFIG) -> Any:
         """A client of the service. Its calls belong inside `failures`."""
         with failures():
-            return self._session.client(service, region_name=self.region, config=_CONFIG)
+            return self._session.client(service, region_name=self.region, config=config)
 
     def regions(self, service: str) -> list[str]:
         """The regions that the service is in, by botocore's own data; none for a global service.

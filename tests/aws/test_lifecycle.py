@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import httpx
 import pytest
 
 from tests.aws.account import Account, stack, step
-from tests.conftest import eventually
+from tests.conftest import Dev, eventually
 from tests.ministack import ROOT
 from tests.records import LAB_CLICK, LAB_PLAY
 
@@ -70,6 +71,8 @@ def test_the_life_of_a_deployment(life: Account, tmp_path: Path) -> None:
     with step(life, "the page"):
         page = httpx.get(f"{life.url(one)}/", timeout=60)
         assert "<video" in page.text
+    with step(life, "playlake dev --identifier: the page here, the events there"):
+        check_dev(life, one)
     with step(life, "serverless logs"):
         logged = life.serverless("logs", "--identifier", one, "--function", "transform")
         assert '"rows":{"video_play_events":1' in logged
@@ -118,6 +121,30 @@ def check_questions(account: Account, identifier: str, folder: Path) -> None:
     assert refused.returncode == 3
     assert "--full-scan" in refused.stderr
     assert rows(account.playlake(*scanning, "--full-scan"))[0]["video_id"] == LAB_PLAY["video_id"]
+
+
+def check_dev(account: Account, identifier: str) -> None:
+    before = account.keys(identifier, "lake/custom_events/")
+    dev = (sys.executable, "-m", "playlake", "dev", "--port", "0", "--identifier", identifier)
+    with subprocess.Popen(
+        dev,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=account.environment() | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+    ) as process:
+        running = Dev(process, Path())
+        try:
+            running.read_url()
+            assert running.post(LAB_CLICK).json() == {"data": {"success": True, "accepted": 1}}
+        finally:
+            printed = running.stop()
+    assert "Everything that was accepted is on the stream" in printed
+
+    def check_arrived() -> None:
+        assert account.keys(identifier, "lake/custom_events/") != before
+
+    eventually(check_arrived, seconds=account.patience_seconds)
 
 
 def retention(account: Account, identifier: str) -> set[int]:

@@ -1,0 +1,62 @@
+"""The page's Lambda, called as an HTTP API calls it."""
+
+import base64
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playlake.handler import page
+from tests.lambda_context import CONTEXT
+
+ROOT = Path(__file__).parents[1]
+GET = json.loads((ROOT / "tests" / "events" / "http_api_get.json").read_text())
+FILES = sorted(
+    path.relative_to(ROOT / "webapp").as_posix()
+    for path in (ROOT / "webapp").rglob("*")
+    if path.is_file() and "__pycache__" not in path.parts
+)
+MOST_BYTES = 6 * 1024 * 1024
+"""Lambda's limit on what a function answers (quotas, "Invocation payload, synchronous")."""
+
+
+def get(path: str, **headers: str) -> dict[str, Any]:
+    event = copy.deepcopy(GET)
+    event["rawPath"] = event["requestContext"]["http"]["path"] = path
+    event["headers"] |= headers
+    return page(event, CONTEXT)
+
+
+def body(answer: dict[str, Any]) -> bytes:
+    text = answer["body"]
+    return base64.b64decode(text) if answer["isBase64Encoded"] else text.encode()
+
+
+def test_the_root_is_the_player_page_and_says_what_it_may_load():
+    answer = get("/")
+    assert answer["statusCode"] == 200
+    assert b"<video" in body(answer)
+    assert answer["headers"]["content-security-policy"].startswith("default-src 'self'")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_file_is_served_whole_and_within_lambdas_limit(name):
+    answer = get(f"/{name}")
+    assert answer["statusCode"] == 200
+    assert body(answer) == (ROOT / "webapp" / name).read_bytes()
+    assert len(json.dumps(answer)) < MOST_BYTES
+
+
+def test_a_player_that_seeks_gets_the_range_it_asks_for():
+    answer = get("/videos/tide.mp4", range="bytes=100-199")
+    whole = (ROOT / "webapp" / "videos" / "tide.mp4").read_bytes()
+    assert answer["statusCode"] == 206
+    assert body(answer) == whole[100:200]
+    assert answer["headers"]["content-range"] == f"bytes 100-199/{len(whole)}"
+
+
+@pytest.mark.parametrize("path", ["/nothing.js", "/../pyproject.toml", "/%2e%2e/pyproject.toml"])
+def test_what_is_not_there_or_not_the_webapps_is_not_found(path):
+    assert get(path)["statusCode"] == 404
