@@ -48,7 +48,7 @@ test: setup $(EMULATOR) node_modules ## Every test; what this machine lacks is s
 
 .PHONY: test-aws
 test-aws: setup $(EMULATOR) node_modules ## The life of a deployment, from deploy to remove, on an emulated AWS
-	@$(BIN)/python -m pytest -s tests/aws
+	@$(BIN)/python -m pytest tests/aws
 
 .PHONY: check
 check: setup ## Lint, format, strict types, import rules, generated files
@@ -66,7 +66,7 @@ zips: setup ## The Lambda packages, into build/zips; ARCH=x86_64, or host: this 
 .PHONY: smoke-aws
 smoke-aws: setup node_modules ## The same life on a real account, at its cost: IDENTIFIER=x, and x2 beside it
 	@test -n "$(IDENTIFIER)" || { echo 'Name two stacks that do not exist yet: make smoke-aws IDENTIFIER=smoke' >&2; exit 2; }
-	@PLAYLAKE_SMOKE_IDENTIFIER="$(IDENTIFIER)" $(BIN)/python -m pytest -s tests/aws/test_lifecycle.py
+	@PLAYLAKE_SMOKE_IDENTIFIER="$(IDENTIFIER)" $(BIN)/python -m pytest tests/aws/test_lifecycle.py
 
 .PHONY: bench
 bench: setup ## The benchmarks, each beside its yardstick

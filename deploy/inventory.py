@@ -205,7 +205,7 @@ _UPKEEP = (
 
 _ALARMS = (
     ("ProcessingAlarm", "The transform failed on a batch."),
-    ("FreshnessAlarm", "Events wait longer than 20 minutes."),
+    ("FreshnessAlarm", "Events wait longer than 45 minutes."),
     ("StreamThrottlesAlarm", "Firehose refused events for their rate."),
     ("UnstoredAlarm", "The API answered 5xx."),
     ("CollectErrorsAlarm", "The collector raised."),

@@ -23,10 +23,12 @@ MOST_CHARACTERS = 6_144
 """Of a managed policy, white space not counted (IAM user guide, "IAM and AWS STS quotas")."""
 
 TYPES: Mapping[str, str] = {
-    "AWS::ApiGatewayV2::Api": "apigateway:DELETE GET PATCH POST PUT",
+    # The service authorization reference has no TagResource, but the schema of a stage does, and
+    # API Gateway asks for it where a stack has tags (aws-amplify/amplify-cli#12316).
+    "AWS::ApiGatewayV2::Api": "apigateway:DELETE GET PATCH POST PUT TagResource UntagResource",
     "AWS::ApiGatewayV2::Integration": "apigateway:DELETE GET PATCH POST",
     "AWS::ApiGatewayV2::Route": "apigateway:DELETE GET PATCH POST",
-    "AWS::ApiGatewayV2::Stage": "apigateway:DELETE GET PATCH POST PUT",
+    "AWS::ApiGatewayV2::Stage": "apigateway:DELETE GET PATCH POST PUT TagResource UntagResource",
     "AWS::Athena::NamedQuery": "athena:CreateNamedQuery DeleteNamedQuery GetNamedQuery"
     " ListNamedQueries UpdateNamedQuery",
     "AWS::Athena::WorkGroup": "athena:CreateWorkGroup DeleteWorkGroup GetWorkGroup"
@@ -41,35 +43,40 @@ TYPES: Mapping[str, str] = {
     "AWS::IAM::Policy": "iam:DeleteRolePolicy GetRolePolicy PutRolePolicy",
     # Without AttachRolePolicy: no role of ours has a managed policy.
     "AWS::IAM::Role": "iam:CreateRole DeleteRole DeleteRolePolicy GetRole GetRolePolicy"
-    " ListAttachedRolePolicies ListRolePolicies PutRolePolicy TagRole UntagRole"
+    " ListAttachedRolePolicies ListRolePolicies ListRoleTags PutRolePolicy TagRole UntagRole"
     " UpdateAssumeRolePolicy UpdateRole UpdateRoleDescription",
     # Without kms: the stream is encrypted by a key that AWS owns.
     "AWS::KinesisFirehose::DeliveryStream": "firehose:CreateDeliveryStream DeleteDeliveryStream"
     " DescribeDeliveryStream ListTagsForDeliveryStream StartDeliveryStreamEncryption"
     " StopDeliveryStreamEncryption TagDeliveryStream UntagDeliveryStream UpdateDestination",
     "AWS::Lambda::Function": "lambda:CreateFunction DeleteFunction GetFunction"
-    " GetFunctionCodeSigningConfig GetRuntimeManagementConfig ListTags TagResource"
-    " UntagResource UpdateFunctionCode UpdateFunctionConfiguration s3:GetObject",
+    " GetFunctionCodeSigningConfig GetFunctionRecursionConfig GetFunctionScalingConfig"
+    " GetRuntimeManagementConfig ListTags TagResource UntagResource UpdateFunctionCode"
+    " UpdateFunctionConfiguration s3:GetObject",
     "AWS::Lambda::Permission": "lambda:AddPermission GetPolicy RemovePermission",
     "AWS::Logs::LogGroup": "logs:CreateLogGroup DeleteLogGroup DeleteRetentionPolicy"
-    " DescribeLogGroups GetDataProtectionPolicy ListTagsForResource PutRetentionPolicy"
-    " TagResource UntagResource",
+    " DescribeIndexPolicies DescribeLogGroups DescribeResourcePolicies GetDataProtectionPolicy"
+    " ListTagsForResource PutRetentionPolicy TagResource UntagResource",
     "AWS::Logs::LogStream": "logs:CreateLogStream DeleteLogStream DescribeLogStreams",
-    "AWS::S3::Bucket": "s3:CreateBucket DeleteBucket GetBucketNotification"
-    " GetBucketOwnershipControls GetBucketPublicAccessBlock GetBucketTagging"
-    " GetEncryptionConfiguration GetLifecycleConfiguration ListBucket ListTagsForResource"
+    "AWS::S3::Bucket": "s3:CreateBucket DeleteBucket GetAccelerateConfiguration"
+    " GetAnalyticsConfiguration GetBucketCORS GetBucketLogging GetBucketNotification"
+    " GetBucketObjectLockConfiguration GetBucketOwnershipControls GetBucketPublicAccessBlock"
+    " GetBucketTagging GetBucketVersioning GetBucketWebsite GetEncryptionConfiguration"
+    " GetIntelligentTieringConfiguration GetInventoryConfiguration GetLifecycleConfiguration"
+    " GetMetricsConfiguration GetReplicationConfiguration ListBucket ListTagsForResource"
     " PutBucketNotification PutBucketOwnershipControls PutBucketPublicAccessBlock"
     " PutBucketTagging PutEncryptionConfiguration PutLifecycleConfiguration TagResource"
     " UntagResource",
     "AWS::S3::BucketPolicy": "s3:DeleteBucketPolicy GetBucketPolicy PutBucketPolicy",
-    "AWS::SNS::Topic": "sns:CreateTopic DeleteTopic GetTopicAttributes ListSubscriptionsByTopic"
-    " ListTagsForResource SetTopicAttributes Subscribe TagResource Unsubscribe UntagResource",
+    "AWS::SNS::Topic": "sns:CreateTopic DeleteTopic GetDataProtectionPolicy GetTopicAttributes"
+    " ListSubscriptionsByTopic ListTagsForResource SetTopicAttributes Subscribe TagResource"
+    " Unsubscribe UntagResource",
 }
 """What CloudFormation does with the caller's credentials for a resource of each type.
 
-From the handlers' permissions in the types' schemas (CloudFormation registry), less what a property
-asks for that the template never sets (VPC, KMS, replication, ...); for the types whose schema lists
-none (Events, Glue, ApiGatewayV2's routes and stages), from the service authorization reference.
+From the permissions of handlers and of tagging in the types' schemas (CloudFormation registry),
+less what writes a property that the template never sets (VPC, KMS, replication, ...): what is made
+is read back whole.
 """
 
 # What osls and its plugin call themselves.
@@ -106,6 +113,7 @@ NAMELESS = frozenset(
         "cloudwatch:GetMetricStatistics",
         "lambda:GetAccountSettings",
         "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies",
         "sns:Unsubscribe",
     }
 )
@@ -148,6 +156,11 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
 }
 """What each service's actions are allowed on, `arn:${Partition}:` left out."""
 
+_MOST_OF_A_STACK = 24
+_CUT_BUCKET = "serverlessdeploymentbuck-*"
+"""CloudFormation names osls's bucket by stack and resource, and where the two are too long together
+by so many characters of each (serverless/serverless#2791)."""
+
 _DEFAULT_DATABASE = (
     "AthenaStarts",
     ["glue:GetDatabase"],
@@ -189,6 +202,11 @@ def policy_json() -> str:
 def filled(names: Mapping[str, str]) -> dict[str, Any]:
     """The policy with its placeholders filled; raises KeyError for one that `names` lacks."""
     document: dict[str, Any] = json.loads(Template(json.dumps(policy())).substitute(names))
+    stack = Template(_NAME).substitute(names)
+    if len(stack) > _MOST_OF_A_STACK:
+        (buckets,) = [each for each in document["Statement"] if each["Sid"] == "S3"]
+        cut = f"arn:{names['Partition']}:s3:::{stack[:_MOST_OF_A_STACK]}-{_CUT_BUCKET}"
+        buckets["Resource"] = [buckets["Resource"], cut]
     return document
 
 

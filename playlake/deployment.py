@@ -41,10 +41,14 @@ class Deployed:
 
     @property
     def options(self) -> str:
-        """The options that name this stack again, for a sentence that says what to type."""
+        """The options of `serverless` that name this stack, for a sentence that says what to type.
+
+        Without the profile it would be the stack of that name in another account.
+        """
         given = [f"--identifier {self.identifier}"]
         given += [f"--stage {self.stage}"] if self.stage != DEFAULT_STAGE else []
         given += [f"--region {self.region}"] if self.region is not None else []
+        given += [f"--aws-profile {self.profile}"] if self.profile is not None else []
         return " ".join(given)
 
 

@@ -1,7 +1,7 @@
 """Requests, fed to a collector: one in this process or one behind a URL."""
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from itertools import islice
 
@@ -59,15 +59,20 @@ def feed_url(requests: Iterable[SimulatedRequest], url: str) -> None:
     with httpx.Client(timeout=30) as client, ThreadPoolExecutor(CONNECTIONS) as pool:
         _greet(client, target)
         under_way: set[Future[None]] = set()
-        for request in requests:
-            under_way.add(pool.submit(_post, client, target, request))
-            if len(under_way) >= 4 * CONNECTIONS:
-                under_way = _raise_failures(under_way, all_of_them=False)
-        _raise_failures(under_way, all_of_them=True)
+        try:
+            for request in requests:
+                under_way.add(pool.submit(_post, client, target, request))
+                if len(under_way) >= 4 * CONNECTIONS:
+                    under_way = _raise_failures(under_way, all_of_them=False)
+            _raise_failures(under_way, all_of_them=True)
+        except BaseException:
+            # Each that waits would be tried for a minute, before anybody hears of the failure.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _raise_failures(under_way: set[Future[None]], *, all_of_them: bool) -> set[Future[None]]:
-    done, waiting = wait(under_way) if all_of_them else wait(under_way, return_when=FIRST_COMPLETED)
+    done, waiting = wait(under_way, return_when=FIRST_EXCEPTION if all_of_them else FIRST_COMPLETED)
     for future in done:
         future.result()
     return waiting

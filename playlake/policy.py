@@ -12,6 +12,9 @@ POLICY_FILE = "deployer_policy.json"
 # What stands for a wildcard in a concrete resource: any name will do, and a star is no name.
 _ANY = "playlake"
 
+_UNKNOWN_TO_IAM = frozenset({"apigateway:TagResource", "apigateway:UntagResource"})
+"""What a service asks for though no reference lists it, so that IAM may refuse to simulate it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -34,14 +37,19 @@ def questions(policy: str, names: Mapping[str, str]) -> Iterator[Question]:
     """What to ask for each statement that allows something.
 
     `names` are the values of the placeholders: `${Identifier}`, `${Stage}`, `${Region}`,
-    `${Account}`, `${Partition}`. Actions with a wildcard are left out: IAM simulates none.
+    `${Account}`, `${Partition}`. Actions with a wildcard are left out, for IAM simulates none, and
+    those that it may not know.
     """
     document = json.loads(Template(policy).safe_substitute(names))
     for statement in _listed(document["Statement"]):
-        actions = tuple(each for each in _listed(statement.get("Action", ())) if "*" not in each)
+        actions = tuple(filter(_is_simulated, _listed(statement.get("Action", ()))))
         if statement["Effect"] == "Allow" and actions:
             resources = tuple(map(_concrete, _listed(statement.get("Resource", "*"))))
             yield Question(actions, resources, tuple(_context(statement.get("Condition", {}))))
+
+
+def _is_simulated(action: str) -> bool:
+    return "*" not in action and action not in _UNKNOWN_TO_IAM
 
 
 def _listed(value: Any) -> Sequence[Any]:

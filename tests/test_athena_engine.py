@@ -271,6 +271,12 @@ def test_a_failure_is_said_in_athenas_own_words_in_one_line(engine, athena):
     )
 
 
+def test_a_file_that_was_compacted_away_under_the_query_is_said_with_what_to_do(engine, athena):
+    athena.failure = ("FAILED", "HIVE_UNKNOWN_ERROR: The specified key does not exist. (NoSuchKey)")
+    with pytest.raises(QueryFailed, match="Run the query again"):
+        engine.query(ONE)
+
+
 @pytest.mark.parametrize(
     "operation", ["StartQueryExecution", "GetQueryExecution", "GetQueryResults"]
 )

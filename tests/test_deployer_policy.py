@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from deploy.documents import switches
 from deploy.generate import generated
@@ -64,6 +65,24 @@ def test_the_table_knows_no_type_that_the_template_has_not():
     assert set(TYPES) == set(types()) == {kind for _, kind in resources()}
 
 
+def test_cloudformation_may_tag_and_read_back_whatever_it_makes():
+    asked: set[str] = set()
+    for kind in types():
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, kind).schema
+        asked |= set((schema.get("tagging") or {}).get("permissions", ()))
+        asked |= set(schema["handlers"].get("read", {}).get("permissions", ()))
+    lacking = {
+        action for action in asked if action.lower() not in map(str.lower, allowed(policy()))
+    }
+    assert {each for each in lacking if not each.startswith("lakeformation:")} == {
+        "glue:GetConnection",  # of a database that is somewhere else
+        "kms:Decrypt",  # no key of ours
+        "s3:DeleteBucketTagging",  # an operation, which s3:PutBucketTagging allows
+        "s3:GetBucketAbac",  # properties that few regions know
+        "s3:GetBucketMetadataTableConfiguration",
+    }
+
+
 def test_what_ships_is_what_is_made_of_the_template():
     assert json.loads(read_policy() or "") == policy()
 
@@ -81,6 +100,7 @@ def test_no_action_is_a_wildcard_and_only_what_has_no_name_is_on_every_resource(
         "cloudwatch:GetMetricStatistics",
         "lambda:GetAccountSettings",
         "logs:DescribeLogGroups",
+        "logs:DescribeResourcePolicies",
         "sns:Unsubscribe",
     }
 
@@ -101,6 +121,14 @@ def test_what_can_be_named_is_named():
         "Nameless",
         "OwnRole",
     }
+
+
+def test_an_api_may_be_tagged_as_it_is_made():
+    # The stack has tags, and CloudFormation fails a resource that it may not put them on:
+    # "not authorized to perform: apigateway:TagResource on resource: …/apis/<id>/stages".
+    document, apis = filled(NAMES), f"arn:aws:apigateway:{REGION}::/apis"
+    for arn in (apis, f"{apis}/abc123/stages", f"{apis}/abc123/stages/$default"):
+        assert is_allowed(document, "apigateway:TagResource", arn)
 
 
 def test_roles_are_passed_to_lambda_and_firehose_only():
@@ -128,6 +156,15 @@ def test_it_comes_as_two_policies_that_iam_takes(names):
     assert len(divided) == 2
     assert all(length(part) <= MOST_CHARACTERS for part in divided)
     assert [each for part in divided for each in part["Statement"]] == whole["Statement"]
+
+
+@pytest.mark.parametrize("stage", ["ssssssss", "*"])
+def test_a_name_that_cloudformation_cuts_is_allowed_still(stage):
+    document = filled(NAMES | {"Identifier": "i" * 16, "Stage": stage})
+    bucket = f"arn:aws:s3:::playlake-{'i' * 15}-serverlessdeploymentbuck-1aljxweu3wjjd"
+    for action in ("s3:CreateBucket", "s3:DeleteBucket"):
+        assert is_allowed(document, action, bucket)
+    assert is_allowed(document, "s3:PutObject", f"{bucket}/serverless/collect.zip")
 
 
 def test_it_is_on_every_name_of_this_deployment_and_on_none_of_another():
@@ -167,7 +204,8 @@ def test_it_is_on_every_name_of_this_deployment_and_on_none_of_another():
 
 def test_doctor_can_ask_iam_about_every_statement():
     asked = list(questions(read_policy() or "", NAMES))
-    assert {action for each in asked for action in each.actions} == allowed(policy())
+    unknown = {"apigateway:TagResource", "apigateway:UntagResource"}
+    assert {action for each in asked for action in each.actions} == allowed(policy()) - unknown
     assert not [each for question in asked for each in question.resources if "${" in each]
 
 

@@ -8,7 +8,7 @@ from botocore.parsers import ResponseParserError
 
 from events.errors import SettingsError, Unavailable
 from playlake.deployment import Deployed, Deployment, StackDescription, console_pages, remark
-from playlake.drivers.session import meaning
+from playlake.drivers.session import Session, meaning
 from playlake.lake import Day, newest_first
 from tests.deployed import OUTPUTS
 
@@ -117,6 +117,10 @@ def client_error(code, message=""):
         (exceptions.NoCredentialsError(), SettingsError, "aws sso login"),
         (exceptions.SSOTokenLoadError(error_msg="x"), SettingsError, "has expired"),
         (exceptions.UnauthorizedSSOTokenError(), SettingsError, "has expired"),
+        (exceptions.LoginRefreshRequired(), SettingsError, "`aws login`"),
+        (exceptions.LoginInsufficientPermissions(), SettingsError, "signin:CreateOAuth2Token"),
+        (exceptions.MissingDependencyException(msg="x"), SettingsError, "playlake[aws]"),
+        (exceptions.ConfigParseError(path="~/.aws/config"), SettingsError, "~/.aws/config"),
         (exceptions.ProfileNotFound(profile="x"), SettingsError, "--profile"),
         (exceptions.EndpointConnectionError(endpoint_url="http://a"), Unavailable, "http://a"),
         (ResponseParserError("<html>"), Unavailable, "is not AWS"),
@@ -133,6 +137,18 @@ def test_each_way_that_aws_fails_is_a_sentence_with_what_to_do(error, kind, word
     assert type(meant) is kind
     assert words in str(meant)
     assert "\n" not in str(meant)
+
+
+def test_what_is_no_url_for_aws_is_a_sentence(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:4566")
+    with pytest.raises(SettingsError, match=r"localhost:4566.*AWS_ENDPOINT_URL"):
+        Session("eu-west-1").client("cloudformation")
+
+
+def test_what_is_to_be_typed_means_the_account_that_was_asked():
+    there = Deployed("demo", "prod", "eu-west-1", "work")
+    with pytest.raises(SettingsError, match=r"remove .*--region eu-west-1 --aws-profile work`"):
+        Deployment.of(there, replace(STACK, status="DELETE_FAILED"))
 
 
 def test_a_denial_names_the_action_to_allow():

@@ -1,12 +1,15 @@
 """What `playlake doctor` judges: clock, quotas, region, tools, and what IAM says of permissions."""
 
 import json
+from datetime import UTC, datetime
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from playlake.diagnosis import Verdict, judge_clock, judge_concurrency, judge_region, named
+from playlake.drivers.checkup import check_up
 from playlake.drivers.permissions import check_permissions
 from playlake.policy import Question, questions, read_policy
 from playlake.toolchain import check_tools, is_node_enough
@@ -134,6 +137,40 @@ def test_a_policy_is_asked_about_with_names_in_the_stead_of_its_placeholders():
 
 
 USER = "arn:aws:iam::123456789012:user/me"
+
+
+@pytest.mark.parametrize(
+    ("date", "verdicts"),
+    [
+        ("Tue, 24 Nov 2026 12:00:00 GMT", ["ok"]),
+        ("Tue, 24 Nov 2026 12:00:00", ["ok"]),
+        ("Tue, 24 Nov 2026 12:10:00 -0000", ["failed"]),
+        ("today", []),
+        (None, []),
+    ],
+)
+def test_the_clock_is_judged_by_any_date_that_is_one(date, verdicts):
+    session = Answering({"date": date} if date else {})
+    found = check_up(session, None, lambda: datetime(2026, 11, 24, 12, tzinfo=UTC))
+    assert [each.verdict.value for each in found if each.check == "clock"] == verdicts
+
+
+class Answering:
+    """A session whose STS knows nobody, and answers with these headers."""
+
+    region = "eu-west-1"
+
+    def __init__(self, headers):
+        self._answered = {"Error": {"Code": "X"}, "ResponseMetadata": {"HTTPHeaders": headers}}
+
+    def regions(self, _service):
+        return [self.region]
+
+    def client(self, _service):
+        return self
+
+    def get_caller_identity(self):
+        raise ClientError(self._answered, "GetCallerIdentity")
 
 
 class Simulating:

@@ -266,14 +266,15 @@ def test_from_deploy_to_a_removal_that_counts_and_leaves_nothing(deployed, emula
     versioned = "3 objects (6 bytes), 1 delete marker, 1 unfinished upload"
     assert f"from bucket {STACK}-versioned: {versioned}" in down
     assert f"Deleted the log group /aws/kinesisfirehose/{STACK}\n" in down
-    assert f"Nothing is left of {STACK}" in down
+    assert f"Nothing is left of {STACK} in {REGION}" in down
     another = f"/aws/kinesisfirehose/{STACK}2"
     assert left(emulator) == [another]
     logs.delete_log_group(logGroupName=another)
 
 
 def test_what_is_not_deployed_is_said_to_be_so(deployed):
-    assert f"There is no stack {STACK} in account {ACCOUNT}" in deployed.done("remove")
+    where = f"account {ACCOUNT}, region {REGION}"
+    assert f"There is no stack {STACK} in {where}" in deployed.done("remove")
     for command in ("info", "logs"):
         sentence = deployed.refusal(command, "--identifier", "demo")
         assert sentence.startswith('Nothing is deployed as "demo" in stage dev, region eu-west-1')

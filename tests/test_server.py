@@ -2,11 +2,12 @@
 
 import gzip
 import json
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from events.errors import StreamUnavailable
 from ingest.body import MAX_BODY_BYTES
 from ingest.collector import Collector
 from playlake.server import create_app, server
+from playlake.site import site as pages_of
 from playlake.testing.stream import MemoryStream
 
 CLICK = {"action": "click", "userId": 404444, "buttonName": "helloWorld"}
@@ -252,6 +254,29 @@ def test_the_page_is_served_with_what_it_may_load(site: Site) -> None:
 
 def test_scripts_have_the_type_that_a_browser_asks_of_them(site: Site) -> None:
     assert site.client.get("/app.js").headers["content-type"].startswith("text/javascript")
+
+
+def test_a_script_is_sent_again_when_it_changed_though_its_length_and_its_time_did_not(
+    tmp_path: Path,
+) -> None:
+    """As after a deployment: in Lambda's package every file is of 1980."""
+
+    def deployed(script: str) -> AbstractContextManager[httpx.Client]:
+        (folder := tmp_path / script).mkdir()
+        (folder / "app.js").write_text(script)
+        os.utime(folder / "app.js", (315_532_800, 315_532_800))
+        return client_of(pages_of(pages=folder))
+
+    with deployed("old()") as client:
+        first = client.get("/app.js").headers
+        asking = {
+            "if-none-match": first["etag"],
+            "if-modified-since": first["last-modified"],
+        }
+        assert client.get("/app.js", headers=asking).status_code == 304
+    with deployed("new()") as client:
+        assert client.get("/app.js", headers=asking).text == "new()"
+    assert first["cache-control"] == "no-cache"  # else a browser would not ask for years
 
 
 def test_a_video_is_served_by_ranges(site: Site) -> None:

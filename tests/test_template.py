@@ -122,6 +122,12 @@ def test_two_deployments_share_no_name(plain, other):
     assert plain.of("Glue::Database") != theirs.of("Glue::Database")
 
 
+def test_no_output_is_exported(template):
+    # osls names an export by service and stage, and CloudFormation takes a name once a region: the
+    # second identifier would be refused.
+    assert not [name for name, output in template.body["Outputs"].items() if "Export" in output]
+
+
 def test_two_regions_share_no_name_that_is_global(plain):
     # Roles, buckets and dashboards are an account's, not a region's.
     theirs = packaged(region="us-east-1").names()

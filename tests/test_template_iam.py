@@ -311,7 +311,7 @@ def test_each_role_is_taken_by_its_service_alone():
         assert trust["Principal"] == {"Service": f"{service}.amazonaws.com"}
         assert trust["Action"] == "sts:AssumeRole"
         if service == "firehose":
-            assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+            assert trust["Condition"] == {"StringEquals": {"sts:ExternalId": ACCOUNT}}
 
 
 def test_firehoses_role_is_what_its_guide_asks_for():

@@ -58,6 +58,17 @@ def test_every_alarm_watches_a_metric_of_a_resource_that_is_there(template):
         assert dimension["Value"] in there[dimension["Name"]]
 
 
+def test_the_longest_buffers_do_not_look_like_a_late_delivery():
+    # DataFreshness is the age of the oldest event in Firehose, and it waits in two buffers.
+    longest = packaged("bufferSeconds=900", "archiveSeconds=900")
+    (stream,) = longest.of("KinesisFirehose::DeliveryStream").values()
+    s3 = stream["ExtendedS3DestinationConfiguration"]
+    (processor,) = s3["ProcessingConfiguration"]["Processors"]
+    given = {each["ParameterName"]: each["ParameterValue"] for each in processor["Parameters"]}
+    waits = int(given["BufferIntervalInSeconds"]) + int(s3["BufferingHints"]["IntervalInSeconds"])
+    assert longest.of("CloudWatch::Alarm")["FreshnessAlarm"]["Threshold"] > waits == 1800
+
+
 def test_alarms_go_to_the_address_if_there_is_one():
     topic = packaged(*ALL_SWITCHES).of("SNS::Topic")["AlarmTopic"]
     assert topic["Subscription"] == [{"Protocol": "email", "Endpoint": "ops@example.com"}]

@@ -2,7 +2,10 @@
 
 import base64
 import json
+import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pyarrow.parquet as pq
@@ -13,7 +16,9 @@ from events.errors import SettingsError, StoreUnavailable
 from events.registry import REGISTRY
 from tests.lambda_context import CONTEXT
 from tests.records import LAB_CLICK, LAB_PLAY, lines
+from transform.batch import PUTS_AT_ONCE, deliver
 from transform.handler import transform
+from transform.process import Processor
 
 RECORDED = Path(__file__).parent / "events" / "firehose_put.json"
 
@@ -87,6 +92,29 @@ def test_a_batch_that_is_delivered_twice_writes_the_same_objects(lake):
     before = {name: (lake / name).read_bytes() for name in files(lake)}
     transform(event, CONTEXT)
     assert {name: (lake / name).read_bytes() for name in files(lake)} == before
+
+
+def test_objects_are_written_side_by_side_or_many_days_would_outlast_firehoses_patience():
+    together = threading.Barrier(4, timeout=10)
+    store = SimpleNamespace(put=lambda _key, _data: together.wait())
+    plays = [{**LAB_PLAY, "logged_at": LAB_PLAY["logged_at"] + n * 86_400_000} for n in range(4)]
+    delivered = deliver(firehose_event(lines(*plays)), Processor(), store, PUTS_AT_ONCE)
+    assert delivered.rows == {"video_play_events": 4}
+
+
+def test_when_an_object_is_not_taken_those_that_are_not_begun_are_left():
+    begun = []
+
+    def put(key: str, _data: bytes) -> None:
+        begun.append(key)
+        time.sleep(0.2)  # a store that does not answer takes its time
+        raise StoreUnavailable("no")
+
+    plays = [{**LAB_PLAY, "logged_at": LAB_PLAY["logged_at"] + n * 86_400_000} for n in range(300)]
+    event = firehose_event(lines(*plays))
+    with pytest.raises(StoreUnavailable):
+        deliver(event, Processor(), SimpleNamespace(put=put), PUTS_AT_ONCE)
+    assert 0 < len(begun) < 300
 
 
 def test_a_record_that_is_no_base64_is_answered_as_failed(lake):

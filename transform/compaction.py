@@ -25,15 +25,22 @@ class Compacted:
     duplicates: int
 
 
-def compact(store: Store, table: Table, dt: str, keys: Sequence[str]) -> Compacted:
+class TooMuch(Exception):
+    """The rows take more memory than they may; nothing was written."""
+
+
+def compact(
+    store: Store, table: Table, dt: str, keys: Sequence[str], most_bytes: int | None = None
+) -> Compacted:
     """Write the distinct rows of `keys`, files of one partition, as one object.
 
     Of events with the same event_id the one received first stays. The object names the files that
     it replaces in its metadata (`events.layout.REPLACES`), so that whoever finds it beside them
     knows which to believe; deleting them is the caller's, once the catalog has taken the object.
-    Raises `events.errors.StoreUnavailable`; then nothing has changed.
+    Raises `events.errors.StoreUnavailable`, and TooMuch for more than `most_bytes` in Arrow; then
+    nothing has changed.
     """
-    rows = pa.concat_tables([_read(store, key, table) for key in sorted(keys)])
+    rows = pa.concat_tables(_read_all(store, table, sorted(keys), most_bytes))
     kept = distinct(rows.sort_by("received_at"))
     kept = kept.sort_by([(name, "ascending") for name in table.sort_by])
     # The letter keeps a compacted file apart from a batch of the very same rows.
@@ -41,6 +48,18 @@ def compact(store: Store, table: Table, dt: str, keys: Sequence[str]) -> Compact
     replaced = tuple(each for each in sorted(keys) if each != key)
     store.put(key, encode(kept, {REPLACES: json.dumps(replaced)}))
     return Compacted(key, replaced, len(kept), len(rows) - len(kept))
+
+
+def _read_all(
+    store: Store, table: Table, keys: Sequence[str], most_bytes: int | None
+) -> list[pa.Table]:
+    read, size = [], 0
+    for key in keys:
+        read.append(_read(store, key, table))
+        size += read[-1].nbytes
+        if most_bytes is not None and size > most_bytes:
+            raise TooMuch(f"{len(read)} of {len(keys)} files are {size} bytes in memory")
+    return read
 
 
 def _read(store: Store, key: str, table: Table) -> pa.Table:

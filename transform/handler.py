@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import MetricUnit
 
-from transform.batch import deliver
+from transform.batch import PUTS_AT_ONCE, deliver
 from transform.process import Processor, Settings
 from transform.settings import TransformSettings, open_store
 from transform.store import Store
@@ -22,9 +22,9 @@ copy_config_to_registered_loggers(logger, include={"playlake.transform"})
 @logger.inject_lambda_context
 def transform(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Firehose's: see `transform.batch.deliver`. An error makes Firehose invoke again."""
-    delivered = deliver(event, *_wired(TransformSettings.from_environment(os.environ)))
-    rejected = delivered.rows.get("rejected_events", 0)
-    metrics.add_metric("EventsRejected", MetricUnit.Count, rejected)
+    wired = _wired(TransformSettings.from_environment(os.environ))
+    delivered = deliver(event, *wired, PUTS_AT_ONCE)
+    metrics.add_metric("EventsRejected", MetricUnit.Count, delivered.rows.get("rejected_events", 0))
     metrics.add_metric("RowsWritten", MetricUnit.Count, sum(delivered.rows.values()))
     metrics.flush_metrics()
     logger.info("delivered", records=len(event["records"]), rows=delivered.rows)

@@ -19,6 +19,7 @@ _LONGEST_QUERY_BYTES = 262_144
 
 _SCAN_LIMIT = "bytes scanned limit"
 _NO_WORKGROUP = "workgroup"
+_FILE_GONE = "NoSuchKey"  # what S3 answered Athena, in whatever error of Athena's it comes
 
 
 class Progress(NamedTuple):
@@ -129,6 +130,11 @@ class Run:
                 f"Athena stopped the query at {scanned / 2**20:,.0f} MB: workgroup {self.workgroup}"
                 " lets no query read more. Ask for fewer days or fewer columns, or deploy with a"
                 " higher scan limit."
+            )
+        if _FILE_GONE in reason:
+            return QueryFailed(
+                "A file was gone when Athena came to read it: the compaction has put another in its"
+                f" place. Run the query again. Athena's words: {reason}"
             )
         how = "failed" if status["State"] == "FAILED" else "was cancelled"
         return QueryFailed(f"The query {how} in Athena: {reason or 'it gives no reason'}")

@@ -37,16 +37,16 @@ class Package:
 
 
 PACKAGES = (
-    Package("collect", "ingest.handler", ("aws",), leaves_out=("ingest.drivers.spool",)),
+    Package("collect", "ingest.handler", ("lambda",), leaves_out=("ingest.drivers.spool",)),
     # The function `compact` is in it too.
     Package(
         "transform",
         "transform.handler",
-        ("transform", "aws"),
+        ("transform", "lambda"),
         leaves_out=("transform.drivers.file_store",),
     ),
-    Package("catalog", "catalog.handler", ("aws",), leaves_out=("catalog.drivers.local",)),
-    Package("page", "playlake.handler", ("page", "aws"), assets=("webapp",)),
+    Package("catalog", "catalog.handler", ("lambda",), leaves_out=("catalog.drivers.local",)),
+    Package("page", "playlake.handler", ("page", "lambda"), assets=("webapp",)),
 )
 
 

@@ -62,11 +62,17 @@ function stuck(bucket, { Code, Key, Message }) {
 // bucket from being deleted on some stores.
 async function abortUploads(s3, Bucket, gone) {
   const { Uploads = [] } = await s3.send(new ListMultipartUploadsCommand({ Bucket }));
+  const before = gone.uploads;
   for (const { Key, UploadId } of Uploads) {
-    await s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
-    gone.uploads += 1;
+    try {
+      await s3.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
+      gone.uploads += 1;
+    } catch (error) {
+      // Completed or aborted since the listing, as Firehose may do up to the end.
+      if (error.name !== 'NoSuchUpload') throw error;
+    }
   }
-  if (Uploads.length) await abortUploads(s3, Bucket, gone);
+  if (gone.uploads > before) await abortUploads(s3, Bucket, gone);
 }
 
 /**

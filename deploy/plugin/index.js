@@ -13,7 +13,7 @@ const { checkRegion, regionOfProfile } = require('./region');
 const { bucketsOf, removeStack } = require('./removal');
 const { Stack, checkUpdatable, isHalfMade } = require('./stack');
 const { readSwitches } = require('./switches');
-const { dropNeedlessDependencies } = require('./template');
+const { dropExports, dropNeedlessDependencies } = require('./template');
 
 // What serverless.yml has where neither the command nor the environment names a region.
 const OF_THE_PROFILE = 'of-the-profile';
@@ -56,6 +56,7 @@ class Playlake {
     checkIdentifier(options.identifier, this.command);
     checkName('stage', this.provider.getStage());
     this.switches = readSwitches(options.param, this.serverless.configurationInput.custom?.switches);
+    this.given = { region: options.region, profile: options['aws-profile'] };
     // osls parses the line again once plugins are there, with what is added to it here.
     if (this.command === 'logs' && !options.function) process.argv.push('--function', 'collect');
     if (this.provider.getRegion() === OF_THE_PROFILE) {
@@ -121,7 +122,9 @@ class Playlake {
   }
 
   tidyTemplate() {
-    dropNeedlessDependencies(this.serverless.service.provider.compiledCloudFormationTemplate);
+    const { compiledCloudFormationTemplate: template } = this.serverless.service.provider;
+    dropNeedlessDependencies(template);
+    dropExports(template);
   }
 
   async clearHalfMade() {
@@ -138,11 +141,11 @@ class Playlake {
   async remove() {
     const stack = await this.stack();
     if (await stack.settled(this.say)) await this.removeFound(stack);
-    else this.say(`There is no stack ${stack.name} in account ${this.account}`);
+    else this.say(`There is no stack ${stack.name} in account ${this.account}, region ${this.region}`);
     for (const name of await deleteLogGroups(await this.clients.logs(), stack.name)) {
       this.say(`Deleted the log group ${name}`);
     }
-    this.say(`Nothing is left of ${stack.name}`);
+    this.say(`Nothing is left of ${stack.name} in ${this.region}`);
   }
 
   async removeFound(stack) {
@@ -158,7 +161,8 @@ class Playlake {
     if (!['deploy', 'info'].includes(this.command)) return;
     const { identifier } = this.serverless.processedInput.options;
     const found = await (await this.stack()).describe();
-    const lines = nextSteps(found ?? {}, { identifier, stage: this.provider.getStage() });
+    const stage = this.provider.getStage();
+    const lines = nextSteps(found ?? {}, { identifier, stage, ...this.given });
     if (lines.length) this.write(['', ...lines].join('\n'));
   }
 }

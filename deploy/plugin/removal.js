@@ -8,9 +8,15 @@ const words = require('./words');
 // by the second round nothing that writes is left of the stack.
 const ROUNDS = 5;
 
+// Under these a bucket that the stack could not make, for one of that name was there before, or that
+// it has let go of: somebody else's data, or what somebody meant to keep.
+const NOT_ITS_OWN = new Set(['CREATE_FAILED', 'DELETE_SKIPPED']);
+
+/** The names of the buckets that are a stack's own, and so may be emptied. */
 const bucketsOf = (resources) =>
   resources
     .filter(({ ResourceType }) => ResourceType === 'AWS::S3::Bucket')
+    .filter(({ ResourceStatus }) => !NOT_ITS_OWN.has(ResourceStatus))
     .map(({ PhysicalResourceId }) => PhysicalResourceId);
 
 async function emptyAll(buckets, s3, say) {

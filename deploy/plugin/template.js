@@ -43,4 +43,14 @@ function withoutBranches(value) {
   return Object.fromEntries(kept.map(([key, inside]) => [key, withoutBranches(inside)]));
 }
 
-module.exports = { dropNeedlessDependencies };
+/**
+ * Drop each Export. osls exports outputs by the names of service and stage, and an export's name is
+ * unique in an account and region: CloudFormation would refuse a second identifier. Nothing imports.
+ *
+ * @param {{Outputs: Object<string, object>}} template changed in place
+ */
+function dropExports({ Outputs }) {
+  for (const output of Object.values(Outputs)) delete output.Export;
+}
+
+module.exports = { dropExports, dropNeedlessDependencies };

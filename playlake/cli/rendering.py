@@ -24,6 +24,9 @@ from playlake.cli.text import bytes_text, printable, usd_text
 MOST_ROWS = 1_000
 """A table shows no more; csv and json give every row."""
 
+_NARROWEST = 8
+"""A column that has less room shows nothing that could be read."""
+
 _NUMBERS = ("bigint", "integer", "double", "decimal", "real", "smallint", "tinyint")
 
 
@@ -94,16 +97,15 @@ def _print_table(answer: Printable, title: str | None) -> None:
     # Where nobody's window bounds it, a line stays a line, for grep.
     width = None if sys.stdout.isatty() else 10_000
     console = Console(width=width, highlight=False)
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
-    for column in answer.columns:
-        number = column.type.startswith(_NUMBERS)
-        table.add_column(column.name, justify="right" if number else "left", overflow="fold")
     names = [column.name for column in answer.columns]
-    shown = 0
-    for row in itertools.islice(answer.rows, MOST_ROWS):
-        table.add_row(*(escape(_cell(*each)) for each in zip(names, row, strict=True)))
-        shown += 1
-    console.print(table)
+    rows = (
+        [escape(_cell(*each)) for each in zip(names, row, strict=True)]
+        for row in itertools.islice(answer.rows, MOST_ROWS)
+    )
+    if len(names) * _NARROWEST > console.width:
+        shown = _print_records(console, names, rows, title)
+    else:
+        shown = _print_columns(console, answer.columns, rows, title)
     if next(answer.rows, None) is not None:
         console.print(f"The first {shown:,} rows; --format csv gives all of them.")
     if not shown:
@@ -111,6 +113,33 @@ def _print_table(answer: Printable, title: str | None) -> None:
     if answer.scanned:
         console.print(f"[dim]{scanned_text(answer.scanned)}[/]", soft_wrap=True)
     console.print()
+
+
+def _print_columns(
+    console: Console, columns: Iterable[AnswerColumn], rows: Iterable[list[str]], title: str | None
+) -> int:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+    for column in columns:
+        number = column.type.startswith(_NUMBERS)
+        table.add_column(column.name, justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    return table.row_count
+
+
+def _print_records(
+    console: Console, names: Sequence[str], rows: Iterable[list[str]], title: str | None
+) -> int:
+    """A line a value, for more columns than the window has room for beside each other."""
+    if title is not None:
+        console.print(title, style="bold")
+    shown, width = 0, max(map(len, names))
+    for shown, row in enumerate(rows, start=1):
+        console.print(f"[dim]row {shown:,}[/]")
+        for name, cell in zip(names, row, strict=True):
+            console.print(f"  [dim]{escape(name.ljust(width))}[/]  {cell}", soft_wrap=True)
+    return shown
 
 
 def _print_csv(answer: Printable, _title: str | None) -> None:

@@ -87,7 +87,10 @@ def _watched(
 
 def _print_totals(totals: Totals, where: str) -> None:
     console = Console(highlight=False)
-    console.print(f"Sent {totals.events_sent:,} events in {totals.requests:,} requests to {where}.")
+    console.print(
+        f"Sent {totals.events_sent:,} events in {totals.requests:,} requests to {where}.",
+        soft_wrap=True,  # a URL stays whole
+    )
     console.print(
         f"Ground truth: {totals.video_play_events:,} plays, {totals.video_player_events:,} player"
         f" events, {totals.custom_events:,} custom events; {totals.duplicates:,} duplicates,"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -113,8 +113,18 @@ def _who(caller: Caller) -> Finding:
 
 def _clock(answered: Mapping[str, Any], now: datetime) -> Iterator[Finding]:
     date = answered.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    if date is not None:
-        yield judge_clock((now - parsedate_to_datetime(date)).total_seconds())
+    told = None if date is None else _moment(date)
+    if told is not None:
+        yield judge_clock((now - told).total_seconds())
+
+
+def _moment(date: str) -> datetime | None:
+    """A Date header's, UTC where it has no zone; None for what is no date: a proxy wrote it."""
+    try:
+        found = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _permissions(session: Session, caller: Caller, where: Deployed | None) -> Finding:

@@ -21,10 +21,11 @@ FAULTS = (*AwsError, ResponseParserError)
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=10)
 
 _LOG_IN = (
-    "Log in with `aws sso login`, or name a profile with --profile or AWS_PROFILE; see"
-    " docs/deploying.md."
+    "Log in with `aws sso login` or `aws login`, or name a profile with --profile or AWS_PROFILE;"
+    " see docs/deploying.md."
 )
-_AGAIN = "Log in again with `aws sso login`, or get new keys for the profile."
+_AGAIN = "Log in again with `aws sso login` or `aws login`, or get new keys for the profile."
+_MEND = "Mend the AWS configuration; `aws configure list` shows what is read."
 
 
 class Session:
@@ -46,8 +47,13 @@ class Session:
 
     def client(self, service: str, config: Config = _CONFIG) -> Any:
         """A client of the service. Its calls belong inside `failures`."""
-        with failures():
-            return self._session.client(service, region_name=self.region, config=config)
+        try:
+            with failures():
+                return self._session.client(service, region_name=self.region, config=config)
+        except ValueError as error:  # botocore has no error of its own for it
+            raise SettingsError(
+                f"{_one_line(error)}. Unset AWS_ENDPOINT_URL, or write it as http://host:port."
+            ) from error
 
     def regions(self, service: str) -> list[str]:
         """The regions that the service is in, by botocore's own data; none for a global service.
@@ -109,7 +115,13 @@ _LOCAL: Mapping[type[Exception], Callable[[Exception], PlaylakeError]] = Mapping
         exceptions.UnknownRegionError: _saying("Name one such as eu-west-1 with --region."),
         exceptions.SSOError: _logged_out,
         exceptions.TokenRetrievalError: _logged_out,
-        exceptions.LoginError: _logged_out,
+        # In botocore's words: it expired, or the caller may not, or it was never there.
+        exceptions.LoginError: _saying("Log in with `aws login`; see docs/deploying.md."),
+        exceptions.MissingDependencyException: lambda _: SettingsError(
+            "A profile of `aws login` takes awscrt, which is not installed: install playlake[aws]."
+        ),
+        exceptions.InvalidConfigError: _saying(_MEND),
+        exceptions.ConfigParseError: _saying(_MEND),
         exceptions.NoCredentialsError: lambda _: SettingsError(
             f"AWS credentials are missing. {_LOG_IN}"
         ),

@@ -16,6 +16,7 @@ from tests.lacking import lacking
 from tests.ministack import ROOT, Ministack
 
 Listing = dict[str, list[str]]
+Tell = Callable[[str], None]
 
 
 class Account:
@@ -27,7 +28,8 @@ class Account:
     patience_seconds = 600.0
     """How long a batch takes to its partition: on AWS a minute of buffering and some."""
 
-    def __init__(self, identifier: str) -> None:
+    def __init__(self, identifier: str, tell: Tell) -> None:
+        self.tell = tell
         self.identifiers = (identifier, f"{identifier}2")
 
     def environment(self) -> dict[str, str]:
@@ -118,8 +120,8 @@ class EmulatedAccount(Account):
     kind = "emulated"
     patience_seconds = 30.0
 
-    def __init__(self, emulator: Ministack, zips: Path) -> None:
-        super().__init__("demo")
+    def __init__(self, emulator: Ministack, zips: Path, tell: Tell) -> None:
+        super().__init__("demo", tell)
         self.emulator = emulator
         self._zips = zips
 
@@ -216,4 +218,6 @@ def step(account: Account, doing: str) -> Iterator[None]:
     yield
     seconds = time.monotonic() - began
     counts = ", ".join(f"{len(names)} {name}" for name, names in account.listing().items())
-    print(f"\n[{account.kind}] {doing}: {seconds:.1f} s\n           {counts or 'nothing is there'}")
+    account.tell(
+        f"[{account.kind}] {doing}: {seconds:.1f} s\n           {counts or 'nothing is there'}"
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.account import Account, EmulatedAccount
+from tests.aws.account import Account, EmulatedAccount, Tell
 from tests.ministack import ROOT, ministack
 
 SMOKE = os.environ.get("PLAYLAKE_SMOKE_IDENTIFIER")
@@ -16,7 +16,19 @@ SMOKE = os.environ.get("PLAYLAKE_SMOKE_IDENTIFIER")
 
 
 @pytest.fixture(scope="session")
-def zips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tell(request: pytest.FixtureRequest) -> Tell:
+    """Prints, whatever pytest captures: the story is for whoever watches."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+
+    def tell(text: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(text, flush=True)
+
+    return tell
+
+
+@pytest.fixture(scope="session")
+def zips(tmp_path_factory: pytest.TempPathFactory, tell: Tell) -> Path:
     """The packages, built for this machine's interpreter: the emulator runs functions on it."""
     folder = tmp_path_factory.mktemp("zips")
     build = (sys.executable, "-m", "deploy.zips", "--arch", "host", "--python", "host")
@@ -24,18 +36,18 @@ def zips(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*build, "--out", folder], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    print(done.stdout)
+    tell(f"\n{done.stdout}")
     return folder
 
 
 @pytest.fixture(scope="module")
-def emulated(zips: Path) -> Iterator[EmulatedAccount]:
+def emulated(zips: Path, tell: Tell) -> Iterator[EmulatedAccount]:
     """An emulated account with nothing in it."""
     with ministack() as emulator:
-        yield EmulatedAccount(emulator, zips)
+        yield EmulatedAccount(emulator, zips, tell)
 
 
 @pytest.fixture(scope="module")
-def account(request: pytest.FixtureRequest) -> Account:
+def account(request: pytest.FixtureRequest, tell: Tell) -> Account:
     """The account under test."""
-    return Account(SMOKE) if SMOKE else request.getfixturevalue("emulated")
+    return Account(SMOKE, tell) if SMOKE else request.getfixturevalue("emulated")

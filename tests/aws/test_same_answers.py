@@ -19,7 +19,7 @@ from ingest.request import Request
 from playlake.feed import feed_folder, feed_url
 from playlake.folder import DataFolder
 from playlake.simulation import Scenario, SimulatedRequest, Simulation
-from tests.aws.account import EmulatedAccount, step
+from tests.aws.account import EmulatedAccount, Tell, step
 from tests.conftest import run_playlake
 
 UNTIL = date(2026, 10, 31)
@@ -32,7 +32,7 @@ IDENTIFIER = "same"
 
 
 @pytest.fixture(scope="module")
-def requests() -> list[SimulatedRequest]:
+def requests(tell: Tell) -> list[SimulatedRequest]:
     """The scenario's requests, those of one viewer gathered; what is to be refused is as it was."""
     simulation = Simulation(SCENARIO)
     gathered = list(gather(simulation.requests()))
@@ -42,7 +42,7 @@ def requests() -> list[SimulatedRequest]:
     assert totals.late_events > 10
     assert totals.requests_refused > 10
     assert len(totals.rejected_events) > 4
-    print(f"{totals.events_sent:,} events in {len(gathered):,} requests: {totals}")
+    tell(f"{totals.events_sent:,} events in {len(gathered):,} requests: {totals}")
     return gathered
 
 
@@ -96,10 +96,10 @@ def deployed(requests: list[SimulatedRequest], emulated: EmulatedAccount) -> Emu
         client = emulated.client("lambda", read_timeout=600)
         answer = client.invoke(FunctionName=f"playlake-{IDENTIFIER}-dev-compact", Payload=b"{}")
         swept = json.loads(answer["Payload"].read())
-        print(swept)
+        emulated.tell(str(swept))
         assert (swept["too_large"], swept["unreadable"]) == ([], [])
     with step(emulated, "playlake catalog sync"):
-        print(emulated.playlake("catalog", "sync", "--identifier", IDENTIFIER))
+        emulated.tell(emulated.playlake("catalog", "sync", "--identifier", IDENTIFIER))
     return emulated
 
 
@@ -166,7 +166,7 @@ def test_every_named_query_has_the_same_answer(local: Path, deployed: EmulatedAc
         ran = run_playlake(*asked, "--data", local)
         assert ran.code == 0, ran.err
         mine = json.loads(ran.out)
-        print(f"[emulated] {named.name}: {len(theirs)} rows")
+        deployed.tell(f"[emulated] {named.name}: {len(theirs)} rows")
         assert rounded(theirs) == rounded(mine)
         assert mine
 

@@ -7,6 +7,7 @@ class FakeS3 {
   constructor(buckets) {
     this.buckets = buckets;
     this.uploads = [];
+    this.ended = new Set(); // of those, by UploadId, what ends before it can be aborted
     this.sent = [];
     this.refused = new Map(); // Key -> how often DeleteObjects still answers an error for it
     this.afterDelete = () => {};
@@ -58,6 +59,9 @@ class FakeS3 {
 
   AbortMultipartUploadCommand({ UploadId }) {
     this.uploads = this.uploads.filter((one) => one.UploadId !== UploadId);
+    if (this.ended.has(UploadId)) {
+      throw Object.assign(new Error('The specified upload does not exist'), { name: 'NoSuchUpload' });
+    }
     return {};
   }
 }

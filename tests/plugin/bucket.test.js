@@ -69,6 +69,14 @@ test('uploads that were never completed are aborted', async () => {
   assert.deepEqual(s3.uploads, []);
 });
 
+test('an upload that ends between the listing and the abortion is no error', async () => {
+  const s3 = new FakeS3({ lake: [] });
+  s3.uploads = [{ Key: 'a', UploadId: '1' }, { Key: 'b', UploadId: '2' }];
+  s3.ended.add('1');
+  assert.equal((await emptyBucket(s3, 'lake', { sleep })).uploads, 1);
+  assert.deepEqual(s3.uploads, []);
+});
+
 test('a bucket that is not there is empty', async () => {
   const gone = await emptyBucket(new FakeS3({}), 'lake', { sleep });
   assert.deepEqual(gone, { objects: 0, markers: 0, uploads: 0, bytes: 0 });

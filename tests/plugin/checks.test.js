@@ -115,6 +115,14 @@ test('a deployment that is up says where it is and what comes next', () => {
   assert.deepEqual(nextSteps({}, { identifier: 'demo', stage: 'dev' }), []);
 });
 
+test('the next steps are for the region and the account that were named', () => {
+  const Outputs = [{ OutputKey: 'Url', OutputValue: 'https://x.example' }];
+  const named = { identifier: 'demo', stage: 'dev', region: 'eu-west-1', profile: 'work' };
+  const lines = nextSteps({ Outputs }, named);
+  assert.match(lines[2], /playlake info --identifier demo --region eu-west-1 --profile work$/);
+  assert.match(lines.at(-1), /remove --identifier demo --region eu-west-1 --aws-profile work$/);
+});
+
 test('sizes and numbers read well', () => {
   assert.deepEqual([0, 1, 999, 1000, 1234567].map(words.size), [
     '0 bytes',

@@ -70,6 +70,18 @@ test('what is no bucket and cannot be deleted is named with its reason, at once'
   assert.equal(cloudFormation.deletions, 1);
 });
 
+test('a bucket that the stack could not make, or let go of, keeps its data', async () => {
+  for (const status of ['CREATE_FAILED', 'DELETE_SKIPPED']) {
+    const s3 = new FakeS3({ lake: objects(3) });
+    const cloudFormation = new FakeCloudFormation(s3);
+    cloudFormation.resource = (ResourceType, name) => {
+      return { ResourceType, PhysicalResourceId: name, ResourceStatus: status };
+    };
+    await remove(cloudFormation).catch(() => {});
+    assert.equal(s3.buckets.lake.length, 3, status);
+  }
+});
+
 test('a stack that is protected from deletion keeps its data', async () => {
   const s3 = new FakeS3({ lake: objects(3) });
   const cloudFormation = new FakeCloudFormation(s3, { protectedFrom: true });

@@ -1,0 +1,28 @@
+"""How an answer is printed where somebody reads it."""
+
+import sys
+
+from playlake.cli.options import Format
+from playlake.cli.rendering import render_listing
+
+
+def printed(capsys, monkeypatch, columns, width):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "dumb")
+    names = [f"column_{number}" for number in range(columns)]
+    row = tuple(f"value {number}" for number in range(columns))
+    render_listing(dict.fromkeys(names, "varchar"), [row, row], Format.TABLE)
+    return capsys.readouterr().out
+
+
+def test_more_columns_than_the_window_has_room_for_are_a_line_each(capsys, monkeypatch):
+    out = printed(capsys, monkeypatch, columns=30, width=80)
+    assert out.count("column_29  value 29\n") == 2
+    assert "row 2" in out
+
+
+def test_what_has_room_in_the_window_is_a_table(capsys, monkeypatch):
+    out = printed(capsys, monkeypatch, columns=4, width=80)
+    assert out.count("column_3") == 1
+    assert out.count("value 3") == 2
