@@ -1,8 +1,10 @@
 """The page's Lambda, called as an HTTP API calls it."""
 
+import asyncio
 import base64
 import copy
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,22 @@ def get(path: str, **headers: str) -> dict[str, Any]:
     event = copy.deepcopy(GET)
     event["rawPath"] = event["requestContext"]["http"]["path"] = path
     event["headers"] |= headers
-    return page(event, CONTEXT)
+    return in_a_loop_of_its_own(event)
+
+
+def in_a_loop_of_its_own(event: dict[str, Any]) -> dict[str, Any]:
+    """As Lambda calls it, in a process where no loop runs: in this one Playwright's may."""
+
+    def call() -> dict[str, Any]:
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            return page(event, CONTEXT)
+        finally:
+            loop.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(call).result()
 
 
 def body(answer: dict[str, Any]) -> bytes:
