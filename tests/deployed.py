@@ -16,10 +16,10 @@ from typing import Any
 
 import boto3
 import httpx
-from moto.server import ThreadedMotoServer
 
 from events.registry import REGISTRY
 from tests.conftest import PLAYLAKE, Ran
+from tests.moto_server import moto
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"
@@ -187,13 +187,8 @@ def interrupt(process: subprocess.Popen[str]) -> Ran:
 @contextmanager
 def cloud() -> Iterator[Cloud]:
     """An AWS on loopback."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        yield Cloud(f"http://{host}:{port}")
-    finally:
-        server.stop()
+    with moto() as url:
+        yield Cloud(url)
 
 
 def _row(values: Iterable[str]) -> dict[str, Any]:

@@ -6,28 +6,25 @@ import textwrap
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from events.errors import StoreUnavailable
+from tests.moto_server import moto
 from transform.drivers.file_store import FileStore
 from transform.drivers.s3_store import S3Store
 
 
 @pytest.fixture(scope="module")
 def s3():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    client = boto3.client(
-        "s3",
-        endpoint_url=f"http://{host}:{port}",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    client.create_bucket(Bucket="lake")
-    yield client
-    server.stop()
+    with moto() as url:
+        client = boto3.client(
+            "s3",
+            endpoint_url=url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        client.create_bucket(Bucket="lake")
+        yield client
 
 
 @pytest.fixture(params=["file", "s3"])

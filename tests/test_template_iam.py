@@ -13,17 +13,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
-import httpx
 import pytest
 from botocore.model import OperationModel
 from botocore.session import Session as BotocoreSession
-from moto.server import ThreadedMotoServer
 
 from catalog.handler import catalog
 from catalog.settings import open_catalog
 from ingest import settings as ingest_settings
 from ingest.handler import collect
 from tests.lambda_context import CONTEXT
+from tests.moto_server import empty, moto
 from tests.packaged import ACCOUNT, ALL_SWITCHES, REGION, Template, packaged
 from tests.records import LAB_CLICK, LAB_PLAY, lines
 from tests.test_transform_handler import firehose_event
@@ -81,12 +80,8 @@ def firehose_arns(params: dict[str, Any]) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        yield "http://{}:{}".format(*server.get_host_and_port())
-    finally:
-        server.stop()
+    with moto() as url:
+        yield url
 
 
 @pytest.fixture
@@ -106,7 +101,7 @@ def aws(endpoint, monkeypatch) -> Iterator[SimpleNamespace]:
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     forget()
     yield furnished()
-    httpx.post(f"{endpoint}/moto-api/reset", timeout=10).raise_for_status()
+    empty(endpoint)
     forget()
 
 
