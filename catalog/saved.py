@@ -48,5 +48,13 @@ def _text(parameter: Parameter) -> str:
 
 def _head(query: NamedQuery, required: tuple[Parameter, ...]) -> str:
     lines = [query.title, query.description]
-    lines += [f"Parameter {n} ({each.type}): {each.doc}" for n, each in enumerate(required, 1)]
+    lines += [f"Parameter {n} ({_kind(each)}): {each.doc}" for n, each in enumerate(required, 1)]
     return "".join(f"-- {line}\n" for line in lines)
+
+
+def _kind(parameter: Parameter) -> str:
+    """Its type. The console puts what is typed into the SQL as it is, so a text brings its quotes.
+
+    Source: Amazon Athena's User Guide, "EXECUTE".
+    """
+    return f"{parameter.type}, in single quotes" if parameter.type == "text" else parameter.type

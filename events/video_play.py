@@ -36,7 +36,12 @@ VIDEO_PLAY = EventType(
         ),
         Field("wall_ms", FieldType.INTEGER, "How long it took, in milliseconds.", minimum=0),
         Field("playback_rate", FieldType.NUMBER, "The speed, 1.0 being as recorded.", minimum=0),
-        Field("end_reason", FieldType.TEXT, "What ended it: pause, seek, ended, stall, hide, ..."),
+        Field(
+            "end_reason",
+            FieldType.TEXT,
+            "What ended it: pause, seek, ended, loop, stall, rate, hide, show, unload, sleep, "
+            "source, visitor, error, untracked or lost; docs/tracker.md says when.",
+        ),
         Field("video_duration", FieldType.INTEGER, "The video's length in ms.", minimum=0),
         Field("visible", FieldType.BOOLEAN, "Whether the page was visible."),
         LOGGED_AT,

@@ -1,6 +1,7 @@
 """The local web server: the collector at /events, pages and other routes beside it."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -38,13 +39,19 @@ def create_app(
     return _Site(_Events(collector, submit), site(routes, pages))
 
 
-def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
+def server(
+    app: ASGIApp, host: str, port: int, stopping: Callable[[], None] = lambda: None
+) -> uvicorn.Server:
     """The server, not yet running; setting its `should_exit` ends `run()`. Port 0 is any free.
+
+    `stopping` is called in the event loop when it begins to end, before it waits for the open
+    requests: one that would never end by itself is ended there.
 
     SIGINT and SIGTERM end `run()` too, the open requests first; the signal is then raised again,
     for the handler that the caller had installed.
     """
-    return uvicorn.Server(
+    return _Server(
+        stopping,
         uvicorn.Config(
             app,
             host=host,
@@ -55,8 +62,21 @@ def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
             proxy_headers=False,  # nobody here asks for the client's address
             ws="none",
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        )
+        ),
     )
+
+
+class _Server(uvicorn.Server):
+    """A server that says that it is ending."""
+
+    def __init__(self, stopping: Callable[[], None], config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See `uvicorn.Server.shutdown`: closes, then waits for the open requests."""
+        self._stopping()
+        await super().shutdown(sockets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,26 @@ from datetime import date
 from typing import Any
 
 from catalog.named import named_query
-from catalog.port import Engine
+from catalog.port import Engine, Value
 from playlake.simulation import Truth
 
 Row = dict[str, Any]
+
+_VIDEOS = 3
+_OVER_ALL = (
+    "play_time_by_video",
+    "watch_time_by_user",
+    "continuous_watch_by_user",
+    "daily_plays",
+    "unique_viewers",
+    "concurrent_viewers",
+    "completion_by_video",
+    "startup_and_rebuffering",
+    "exits_before_start",
+    "device_mix",
+    "os_mix",
+    "browser_mix",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +45,33 @@ class Comparison:
 def compare(
     engine: Engine, truth: Truth, since: date, until: date, user_ids: Sequence[int] = ()
 ) -> Iterator[Comparison]:
-    """Each report over the days, beside the truth; those on one viewer for each of `user_ids`."""
-    for name, expected in (
-        ("play_time_by_video", truth.play_time_by_video(since, until)),
-        ("watch_time_by_user", truth.watch_time_by_user(since, until)),
-        ("daily_plays", truth.daily_plays(since, until)),
-        ("device_mix", truth.device_mix(since, until)),
-    ):
+    """Each report over the days, beside the truth; those on one viewer for each of `user_ids`.
+
+    Those on one video are compared for the most played ones.
+    """
+    for name in _OVER_ALL:
+        expected: Sequence[Row] = getattr(truth, name)(since, until)
         yield Comparison(name, answer(engine, name, since, until), expected)
     for user_id in user_ids:
         yield Comparison(
             "sessions_by_platform",
-            answer(engine, "sessions_by_platform", since, until, user_id),
+            answer(engine, "sessions_by_platform", since, until, user_id=user_id),
             truth.sessions_by_platform(since, until, user_id),
+        )
+    for row in truth.play_time_by_video(since, until)[:_VIDEOS]:
+        video_id = row["video_id"]
+        yield Comparison(
+            "retention",
+            answer(engine, "retention", since, until, video_id=video_id),
+            truth.retention(since, until, video_id),
         )
 
 
-def answer(
-    engine: Engine, name: str, since: date, until: date, user_id: int | None = None
-) -> list[Row]:
-    """A report's rows, by column name."""
-    given = {"since": since, "until": until} | ({} if user_id is None else {"user_id": user_id})
+def answer(engine: Engine, name: str, since: date, until: date, **about: Value) -> list[Row]:
+    """A report's rows, by column name; `about` are its parameters beside the days."""
     named = named_query(name)
-    with engine.query(named.sql, parameters=named.arguments(given, until)) as found:
+    arguments = named.arguments({"since": since, "until": until, **about}, until)
+    with engine.query(named.sql, parameters=arguments) as found:
         names = [column.name for column in found.columns]
         return [dict(zip(names, row, strict=True)) for row in found]
 

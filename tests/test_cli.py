@@ -7,7 +7,7 @@ import random
 import re
 import subprocess
 import time
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -67,13 +67,50 @@ RANGES = [(SINCE, UNTIL), (UNTIL, UNTIL), (SINCE + timedelta(days=3), SINCE + ti
 
 @pytest.mark.parametrize(("since", "until"), RANGES, ids=["month", "day", "week"])
 @pytest.mark.parametrize(
-    "report", ["play_time_by_video", "watch_time_by_user", "daily_plays", "device_mix"]
+    "report",
+    [
+        "play_time_by_video",
+        "watch_time_by_user",
+        "continuous_watch_by_user",
+        "daily_plays",
+        "unique_viewers",
+        "concurrent_viewers",
+        "completion_by_video",
+        "startup_and_rebuffering",
+        "exits_before_start",
+        "device_mix",
+        "os_mix",
+        "browser_mix",
+    ],
 )
 def test_each_report_equals_the_ground_truth(month, report, since, until):
     rows = month.rows("report", report, "--since", since, "--until", until)
     expected = getattr(month.truth, report)(since, until)
-    assert rounded(rows) == rounded(expected)
+    assert rounded(rows) == rounded(as_json(expected))
     assert rows
+
+
+def as_json(rows):
+    """Times as the command line writes them."""
+    return [
+        {
+            k: v.isoformat(sep=" ", timespec="milliseconds") if isinstance(v, datetime) else v
+            for k, v in row.items()
+        }
+        for row in rows
+    ]
+
+
+@pytest.mark.parametrize(("since", "until"), RANGES, ids=["month", "day", "week"])
+def test_retention_equals_the_ground_truth_for_each_of_the_most_played_videos(month, since, until):
+    for played in month.truth.play_time_by_video(since, until)[:3]:
+        video_id = played["video_id"]
+        rows = month.rows(
+            *("report", "retention", "--video-id", video_id),
+            *("--since", since, "--until", until),
+        )
+        assert rounded(rows) == rounded(month.truth.retention(since, until, video_id))
+        assert rows
 
 
 def test_sessions_by_platform_equal_the_ground_truth_for_each_of_some_users(month):
@@ -206,6 +243,8 @@ def test_the_exit_codes_are_in_the_help():
         (("report", "nonsense"), 2, "play_time_by_video"),
         (("report", "sessions_by_platform"), 2, "--user-id"),
         (("report", "daily_plays", "--user-id", "5"), 2, "--user-id"),
+        (("report", "retention"), 2, "is about one video; name one with --video-id"),
+        (("report", "daily_plays", "--video-id", "v"), 2, "all videos; leave --video-id out"),
         (("query", ""), 2, "empty"),
         (("query", "SHOW PARTITIONS video_play_events"), 2, "playlake partitions"),
         (("query", "DESCRIBE video_play_events"), 2, "playlake schema"),

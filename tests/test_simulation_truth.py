@@ -14,6 +14,14 @@ from playlake.simulation.agents import AGENTS
 UNTIL = date(2026, 3, 31)
 SINCE = UNTIL - timedelta(days=13)
 DAY_MS = 86_400_000
+METRICS = (
+    "continuous_watch_by_user",
+    "unique_viewers",
+    "completion_by_video",
+    "startup_and_rebuffering",
+    "exits_before_start",
+    "concurrent_viewers",
+)
 PLATFORMS = {agent.user_agent: agent.platform for agent in AGENTS}
 
 
@@ -126,6 +134,8 @@ class Recount:
             "viewer": event.get("viewer_id", str(event.get("user_id"))),
             "session": event.get("play_id") or object(),
             "duration": event["ended_at"] - event["started_at"],
+            "span": (event["started_at"], event["ended_at"]),
+            "seq": event.get("seq", 0),
             "platform": PLATFORMS[event.get("user_agent", request.user_agent)],
         }
 
@@ -289,6 +299,8 @@ def test_a_saved_truth_still_equals_the_recount(scenario, first, length):
     days = since, since + timedelta(days=length)
     user = some_user(recount)
     assert answers(restored, *days, user) == expected_answers(recount, *days, user)
+    for metric in METRICS:
+        assert getattr(restored, metric)(*days) == getattr(truth, metric)(*days)
     assert restored.totals() == truth.totals()
     assert restored.totals().duplicates == recount.duplicates
     assert restored.totals().rejected_events == recount.rejected
@@ -305,7 +317,9 @@ def test_a_play_across_midnight_counts_on_both_days_but_once_in_the_range(fortni
 def test_bots_fill_the_tables_but_no_report():
     _, truth = play_out(Scenario(until=UNTIL, viewers=20, days=3, bots=1.0))
     assert truth.totals().video_play_events > 0
-    assert not any(answers(truth, UNTIL - timedelta(days=2), UNTIL, 1_001).values())
+    days = UNTIL - timedelta(days=2), UNTIL
+    assert not any(answers(truth, *days, 1_001).values())
+    assert not any(getattr(truth, metric)(*days) for metric in METRICS)
 
 
 def test_the_truth_is_not_told_before_the_last_request():

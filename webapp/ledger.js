@@ -5,8 +5,9 @@ const SVG = "http://www.w3.org/2000/svg";
 const STATES = {
   sending: "on its way",
   accepted: "accepted by the server",
-  kept: "not accepted yet, goes again with the next event",
+  kept: "not accepted yet, kept and sent again",
   refused: "refused by the server",
+  dropped: "given up",
   beacon: "left to the browser as a beacon, which gets no answer",
 };
 

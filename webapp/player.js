@@ -1,62 +1,34 @@
 /** The page: choose a clip, play it, and see each played interval go to the collector. */
 
-import { IntervalRecorder } from "./intervals.js";
 import { clock, EventList, Timeline } from "./ledger.js";
-import { Outbox } from "./outbox.js";
-import { uuid7 } from "./uuid7.js";
+import { track } from "./tracker.js";
 
 const find = (id) => document.getElementById(id);
 const video = find("video");
 const userId = find("user-id");
 
-const viewerId = uuid7(); // an anonymous visitor is known for as long as this page lives
-const events = [];
+const events = []; // the played intervals, in the order they closed
 const list = new EventList(find("events"));
 const timeline = new Timeline(find("timeline"), find("summary"));
-const outbox = new Outbox("/events", (event, state, message) => list.mark(event, state, message));
-const recorder = new IntervalRecorder(video, collect);
 
+const titles = new Map(); // video_id → title
 let clip = null; // the chosen entry of videos.json
-let play = null; // one playing of the clip by one visitor: {play_id, seq, visitor}
+let tracker = null;
 
+/** The visitor as the tracker names one: an anonymous one is known for as long as this page lives. */
 function visitor() {
   const typed = userId.value.trim();
-  return typed && userId.validity.valid ? { user_id: Number(typed) } : { viewer_id: viewerId };
+  const known = typed && userId.validity.valid;
+  return known ? { userId: Number(typed) } : { userId: undefined, anonymous: "page" };
 }
 
-function beginPlay() {
-  play = { play_id: uuid7(), seq: 0, visitor: visitor() };
-}
-
-function collect(interval) {
-  const event = describe(interval);
-  if (event.ended_at - event.started_at < 1) return;
-  play.seq += 1;
-  events.push(event);
-  console.log(JSON.stringify(event, null, 2));
-  show(event);
-  outbox.put(event);
-  deliver(interval.reason === "hide");
-}
-
-/** A played interval as an event: positions in ms into the video. `sent_at` is added when it is sent. */
-function describe({ start, end, rate, visible, reason }) {
-  return {
-    type: "video_play",
-    event_id: uuid7(),
-    play_id: play.play_id,
-    seq: play.seq,
-    video_id: clip.id,
-    ...play.visitor,
-    started_at: Math.round(start.media * 1000),
-    ended_at: Math.round(end.media * 1000),
-    wall_ms: Math.round(end.wall - start.wall),
-    playback_rate: rate,
-    end_reason: reason,
-    video_duration: duration(),
-    visible,
-    logged_at: Date.now(),
-  };
+/** Intervals are what this page is about; the player's lifecycle is for whoever asks for details. */
+function note(event, state, message) {
+  const isInterval = event.type === "video_play";
+  if (state === "new") (isInterval ? console.log : console.debug)(JSON.stringify(event, null, 2));
+  if (!isInterval) return;
+  if (state === "new") show(event);
+  else list.mark(event, state, message);
 }
 
 /** The clip's length in ms: what the media says, or, before that is known, what the list says. */
@@ -65,16 +37,12 @@ function duration() {
   return Math.round(seconds * 1000);
 }
 
-function deliver(leaving) {
-  if (leaving || document.visibilityState === "hidden") outbox.beacon();
-  else outbox.send();
-}
-
 function show(event) {
+  events.push(event);
   find("empty").hidden = true;
   find("query").hidden = false;
   find("count").textContent = String(events.length);
-  list.add(event, clip.title);
+  list.add(event, titles.get(event.video_id));
   drawClip();
 }
 
@@ -86,15 +54,16 @@ function drawClip() {
 }
 
 function drawOpenInterval() {
-  const open = recorder.current;
-  timeline.follow(open && { start: open.start.media * 1000, end: open.end.media * 1000 });
+  const open = tracker.current();
+  timeline.follow(open && { start: open.started_at, end: open.ended_at });
   if (!video.paused) requestAnimationFrame(drawOpenInterval);
 }
 
 function choose(chosen) {
-  recorder.close("source");
+  // The tracker ends what is being played while `clip` still is the one it was played of.
+  tracker?.update({ videoId: chosen.id });
   clip = chosen;
-  beginPlay();
+  tracker ??= track(video, { videoId: clip.id, ...visitor(), endpoint: "/events", onEvent: note });
   complain("");
   video.poster = `videos/${clip.poster}`;
   video.src = `videos/${clip.file}`;
@@ -117,6 +86,7 @@ function card(entry, isFirst) {
   picture.src = `videos/${entry.poster}`;
   const title = Object.assign(document.createElement("span"), { textContent: entry.title });
   const length = Object.assign(document.createElement("small"), { textContent: `${entry.duration} s` });
+  titles.set(entry.id, entry.title);
   label.append(radio, picture, title, length);
   return label;
 }
@@ -148,20 +118,15 @@ function noteVisitor() {
 
 video.addEventListener("play", drawOpenInterval);
 video.addEventListener("loadedmetadata", drawClip);
-video.addEventListener("ended", beginPlay); // playing it again is another play
 video.addEventListener("error", () => {
   const why = video.error.message || `media error ${video.error.code}`;
   complain(`${clip.title} could not be played: ${why}. Choose another clip, or reload.`);
 });
 userId.addEventListener("change", () => {
-  recorder.split("source"); // what was played so far belongs to who was there so far
-  beginPlay();
+  tracker?.update(visitor());
   noteVisitor();
 });
 find("visitor").addEventListener("submit", (submitted) => submitted.preventDefault());
-// What could not be sent before goes along when the page is left, with or without an open interval.
-document.addEventListener("visibilitychange", () => deliver(false));
-window.addEventListener("pagehide", () => deliver(true));
 
 const copy = find("copy");
 copy.hidden = !navigator.clipboard; // browsers offer it to secure pages only

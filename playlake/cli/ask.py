@@ -6,7 +6,6 @@ Engines and parsers are loaded by the command that uses them, so that no other c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +22,11 @@ if TYPE_CHECKING:
     from catalog.answer import Answer
     from catalog.named import NamedQuery
     from catalog.port import Value
+
+VideoId = Annotated[str | None, typer.Option(help="A video, for the reports on one.")]
+
+# The parameters that a report is about one of, and what each of them is.
+_ABOUT = {"user_id": "viewer", "video_id": "video"}
 
 
 @anywhere
@@ -48,6 +52,7 @@ def report(
     since: Since = None,
     until: Until = None,
     user_id: UserId = None,
+    video_id: VideoId = None,
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Answer a named query, or list the ones there are."""
@@ -55,7 +60,7 @@ def report(
         _list_reports(output)
         return
     named = _find(name)
-    arguments = _arguments(named, since, until, user_id)
+    arguments = _arguments(named, since, until, {"user_id": user_id, "video_id": video_id})
     with opened(where) as lake, lake.engine.query(named.sql, parameters=arguments) as answer:
         render(answer, output, title=f"{named.title}\n[dim not bold]{named.description}[/]")
 
@@ -68,10 +73,11 @@ def export(
     since: Since = None,
     until: Until = None,
     user_id: UserId = None,
+    video_id: VideoId = None,
 ) -> None:
     """Write a report to a CSV file, every row of it."""
     named = _find(name)
-    arguments = _arguments(named, since, until, user_id)
+    arguments = _arguments(named, since, until, {"user_id": user_id, "video_id": video_id})
     with opened(where) as lake, lake.engine.query(named.sql, parameters=arguments) as answer:
         rows = _write_file(answer, csv)
         console = Console(highlight=False)
@@ -101,18 +107,19 @@ def _option(parameter: str) -> str:
 
 
 def _arguments(
-    named: NamedQuery, since: str | None, until: str | None, user_id: int | None
+    named: NamedQuery, since: str | None, until: str | None, about: Mapping[str, Value]
 ) -> Mapping[str, Value]:
-    about_one = any(parameter.name == "user_id" for parameter in named.parameters)
-    if about_one and user_id is None:
-        raise SettingsError(f"{named.name} is about one viewer; name one with --user-id.")
-    if user_id is not None and not about_one:
-        raise SettingsError(f"{named.name} is about all viewers; leave --user-id out.")
+    """The query's parameters: the days, and of `about` what was given."""
+    taken = {parameter.name for parameter in named.parameters}
+    for name, noun in _ABOUT.items():
+        given, option = about[name] is not None, _option(name)
+        if name in taken and not given:
+            raise SettingsError(f"{named.name} is about one {noun}; name one with {option}.")
+        if given and name not in taken:
+            raise SettingsError(f"{named.name} is about all {noun}s; leave {option} out.")
     first, last = day_range(since, until)
-    given: dict[str, Value | date] = {"since": first, "until": last}
-    if user_id is not None:
-        given["user_id"] = user_id
-    return named.arguments(given, today())
+    chosen = {name: value for name, value in about.items() if name in taken}
+    return named.arguments({"since": first, "until": last, **chosen}, today())
 
 
 def _write_file(answer: Answer, path: Path) -> int:

@@ -86,7 +86,7 @@ def _check(console: Console, data: Path, simulation: Simulation) -> None:
             lake.engine, simulation.truth(), since, until, _some_users(lake.engine)
         ):
             verdict = "[green]equal[/]" if each.equal else "[red]DIFFERENT[/]"
-            console.print(f"{each.report:<22} {len(each.answered):>6,} rows  {verdict}")
+            console.print(f"{each.report:<24} {len(each.answered):>6,} rows  {verdict}")
             if not each.equal:
                 raise PlaylakeError(f"{each.report} is not what was simulated; please report it.")
     console.print()
@@ -119,14 +119,18 @@ def _play(console: Console, data: Path) -> None:
 def _report(console: Console, data: Path) -> None:
     console.rule("[bold]4. What the numbers say", align="left")
     yesterday = today() - timedelta(days=1)
-    month = {"since": today() - timedelta(days=_DAYS), "until": today()}
+    month: Mapping[str, Value | date] = {
+        "since": today() - timedelta(days=_DAYS),
+        "until": today(),
+    }
     with opened(DataFolder(data)) as lake:
-        user_id = _busiest_user(lake.engine, month)
+        busiest = {name: _busiest(lake.engine, name, month) for name in ("user_id", "video_id")}
         for named in named_queries():
-            about = {each.name for each in named.parameters} - set(month)
-            given = month | ({"user_id": user_id} if about else {})
-            title = f"{named.title}{f', user {user_id}' if about else ''} (first {_TOP} rows)"
-            _show(lake, named, given, title)
+            about: Mapping[str, Value | date] = {
+                each.name: busiest[each.name] for each in named.parameters if each.name in busiest
+            }
+            whom = "".join(f", {name.removesuffix('_id')} {value}" for name, value in about.items())
+            _show(lake, named, {**month, **about}, f"{named.title}{whom} (first {_TOP} rows)")
         console.rule("[bold]5. One day costs one day, and a whole scan is asked for", align="left")
         one_day = {"since": yesterday, "until": yesterday}
         _show(lake, named_query("device_mix"), one_day, f"Device mix of {yesterday}")
@@ -143,12 +147,13 @@ def _show(lake: Lake, named: NamedQuery, given: Mapping[str, Value | date], titl
         render(answer, Format.TABLE, title=title)
 
 
-def _busiest_user(engine: Engine, month: Mapping[str, date]) -> int:
+def _busiest(engine: Engine, column: str, month: Mapping[str, Value | date]) -> str | int:
+    """The user or the video with the most intervals."""
     sql = (
-        "SELECT user_id FROM video_play_events WHERE dt BETWEEN :since AND :until"
-        " AND user_id IS NOT NULL GROUP BY 1 ORDER BY COUNT(*) DESC, 1 LIMIT 1"
+        f"SELECT {column} FROM video_play_events WHERE dt BETWEEN :since AND :until"  # noqa: S608
+        f" AND {column} IS NOT NULL GROUP BY 1 ORDER BY COUNT(*) DESC, 1 LIMIT 1"
     )
-    parameters = {name: day.isoformat() for name, day in month.items()}
+    parameters = {name: str(day) for name, day in month.items()}
     with engine.query(sql, parameters=parameters) as answer:
-        (user_id,) = next(iter(answer))
-        return int(user_id)
+        found: str | int = next(iter(answer))[0]
+        return found

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import logging
-import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from events.errors import SettingsError
+from playlake.cli.listening import Host, Port, listen, serve, url_of
 from playlake.cli.opening import find_stack
 from playlake.cli.terminal import Terminal
 from playlake.cli.where import Where, anywhere
 from playlake.deployment import Deployed
 from playlake.folder import DataFolder
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
 
 _PUTS_AT_ONCE = 8
 
@@ -29,14 +26,14 @@ _PUTS_AT_ONCE = 8
 @anywhere
 def dev(
     where: Where,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8080,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Port = 8080,
+    host: Host = "127.0.0.1",
     allow_origin: Annotated[
         str, typer.Option(help='Pages that may post, separated by commas; "*" is any.')
     ] = "*",
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not print each event's fate.")] = False,
 ) -> None:
-    """Serve the player page and POST /events, and deliver into the data folder.
+    """Serve the pages and POST /events, and deliver into the data folder.
 
     Prints each event's fate as it arrives. Ctrl-C delivers what is left, then stops.
     Given an --identifier, events go to the delivery stream of that stack instead.
@@ -46,64 +43,76 @@ def dev(
     console = Terminal(highlight=False)
     _log_to(console)
     origins = parse_origins(allow_origin)
-    with _listen(host, port) as listening:
+    with listen(host, port) as listening:
+        serving = _Serving(console, listening, host, origins)
         if isinstance(where, Deployed):
-            _serve_for(where, console, listening, origins)
+            _serve_for(where, serving)
         else:
-            _serve(where, console, listening, origins, quiet=quiet)
+            _serve(where, serving, quiet=quiet)
 
 
-def _serve(
-    folder: DataFolder,
-    console: Terminal,
-    listening: socket.socket,
-    origins: frozenset[str],
-    *,
-    quiet: bool,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    """What the collector is served with, wherever its events go."""
+
+    console: Terminal
+    listening: socket.socket
+    host: str
+    origins: frozenset[str]
+
+
+def _serve(folder: DataFolder, serving: _Serving, *, quiet: bool) -> None:
     """The whole pipeline, on this machine."""
+    from playlake.cli.desk import desk_of_folder
     from playlake.cli.fate import FatePrinter
+    from playlake.dashboard.live import LiveFeed
+    from playlake.dashboard.routes import dashboard_routes
     from playlake.pipeline import LocalPipeline, Observers, PipelineSettings
     from playlake.server import create_app
 
+    console, feed, place = serving.console, LiveFeed(), str(folder.root)
     printer = FatePrinter(console)
-    observers = Observers(delivered=printer.delivered)
-    if not quiet:
-        observers = Observers(delivered=printer.delivered, written=printer.written)
-    with LocalPipeline(folder, PipelineSettings(allowed_origins=origins), observers) as pipeline:
-        _greet(console, listening, f"collects into {folder.root}")
+
+    def written(key: str, data: bytes) -> None:
+        feed.written(key, data)
+        if not quiet:
+            printer.written(key, data)
+
+    observers = Observers(delivered=printer.delivered, written=written)
+    settings = PipelineSettings(allowed_origins=serving.origins)
+    with LocalPipeline(folder, settings, observers) as pipeline:
+        _greet(serving, f"collects into {place}")
         with pipeline.start():
-            _run(create_app(pipeline.collector, pipeline.spool.submit), listening)
+            with desk_of_folder(pipeline.catalog, place, serving.host, feed) as desk:
+                routes = dashboard_routes(desk)
+                app = create_app(pipeline.collector, pipeline.spool.submit, routes=routes)
+                serve(app, serving.listening, feed.close)
             console.print("Stopping: delivering what is left.")
         backlog = pipeline.spool.backlog()
     _take_leave(console, folder.root, backlog.records, printer.failed)
 
 
-def _serve_for(
-    where: Deployed, console: Terminal, listening: socket.socket, origins: frozenset[str]
-) -> None:
-    """The page and the collector on this machine, the rest of the way on AWS."""
+def _serve_for(where: Deployed, serving: _Serving) -> None:
+    """The pages and the collector on this machine, the rest of the way on AWS."""
     from ingest.collector import Collector
+    from playlake.cli.desk import desk_of_stack
+    from playlake.dashboard.routes import dashboard_routes
     from playlake.server import create_app
 
     found = find_stack(where)
     from playlake.drivers.deployed_stream import opened_stream
 
     stream = opened_stream(found.session, found.deployment)
-    _greet(console, listening, f"collects into the delivery stream of {where}")
-    with ThreadPoolExecutor(_PUTS_AT_ONCE) as pool:
-        collector = Collector(stream.max_record_bytes, origins)
-        _run(create_app(collector, lambda records: pool.submit(stream.put, records)), listening)
-    console.print("Stopped. Everything that was accepted is on the stream.")
-
-
-def _run(app: ASGIApp, listening: socket.socket) -> None:
-    from playlake.server import server
-
-    # uvicorn raises the signal again once it has stopped: whoever serves has more to do then.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-    server(app, *listening.getsockname()[:2]).run(sockets=[listening])
+    collector = Collector(stream.max_record_bytes, serving.origins)
+    _greet(serving, f"collects into the delivery stream of {where}")
+    with (
+        ThreadPoolExecutor(_PUTS_AT_ONCE) as pool,
+        desk_of_stack(found, str(where), serving.host) as desk,
+    ):
+        routes = dashboard_routes(desk)
+        app = create_app(collector, lambda each: pool.submit(stream.put, each), routes=routes)
+        serve(app, serving.listening)
+    serving.console.print("Stopped. Everything that was accepted is on the stream.")
 
 
 def _take_leave(console: Console, data: Path, waiting: int, failed: int) -> None:
@@ -115,19 +124,10 @@ def _take_leave(console: Console, data: Path, waiting: int, failed: int) -> None
         console.print("Delivered. Everything that was accepted is in the lake.")
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port), backlog=2048, reuse_port=False)
-    except OSError as error:
-        raise SettingsError(
-            f"cannot listen on {host}:{port}: {error.strerror}. Choose another with --port."
-        ) from error
-
-
-def _greet(console: Console, listening: socket.socket, what: str) -> None:
-    host, port = listening.getsockname()[:2]
-    url = f"http://{host}:{port}"
+def _greet(serving: _Serving, what: str) -> None:
+    console, url = serving.console, url_of(serving.listening)
     console.print(f"playlake serves [bold]{url}/[/] and {what}", soft_wrap=True)
+    console.print(f"  [bold]{url}/dashboard/[/] shows it", soft_wrap=True)
     console.print(
         f'[dim]  curl {url}/events -d \'{{"action": "click", "buttonName": "hello"}}\''
         f" -H 'content-type: application/json'\n  Ctrl-C stops it.[/]",

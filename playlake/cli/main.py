@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from events.errors import FullScanRefused, PlaylakeError, Unavailable
-from playlake.cli import ask, demo, dev, doctor, info, look, simulate
+from playlake.cli import ask, dashboard, demo, dev, doctor, info, look, simulate
 from playlake.cli.terminal import silence
 
 EXIT_CODES = {
@@ -37,6 +37,7 @@ _ONE_DAY = (
 _COMMANDS: dict[Callable[..., None], str] = {
     demo.demo: "playlake demo",
     dev.dev: "playlake dev --port 8080 --data data",
+    dashboard.dashboard: "playlake dashboard --identifier demo",
     simulate.simulate: "playlake simulate --viewers 500 --days 30 --seed 1 --data data",
     ask.query: f'playlake query "{_ONE_DAY}"',
     ask.report: "playlake report play_time_by_video --since 2026-11-01 --until 2026-11-30",

@@ -3,12 +3,10 @@
 import csv
 import itertools
 import json
-import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import IO, Any, Protocol
 
 from rich import box
@@ -20,6 +18,7 @@ from catalog.answer import AnswerColumn, Row
 from catalog.cost import Scanned
 from playlake.cli.options import Format
 from playlake.cli.text import bytes_text, printable, usd_text
+from playlake.values import plain, text
 
 MOST_ROWS = 1_000
 """A table shows no more; csv and json give every row."""
@@ -77,7 +76,7 @@ def write_csv(answer: Printable, file: IO[str]) -> int:
     writer.writerow([column.name for column in answer.columns])
     rows = 0
     for row in answer.rows:
-        writer.writerow([_text(value) for value in row])
+        writer.writerow([text(value) for value in row])
         rows += 1
     return rows
 
@@ -164,7 +163,7 @@ def _array(answer: Printable, names: list[str]) -> Iterator[str]:
 
 
 def _object(names: list[str], row: Row) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in zip(names, row, strict=True)}
+    return {name: plain(value) for name, value in zip(names, row, strict=True)}
 
 
 def _print_scanned(answer: Printable) -> None:
@@ -174,27 +173,6 @@ def _print_scanned(answer: Printable) -> None:
     Console(stderr=True, highlight=False).print(
         f"[dim]{scanned_text(answer.scanned)}[/]", soft_wrap=True
     )
-
-
-def _plain(value: Any) -> Any:
-    """A value of DuckDB's as JSON has it; what JSON has no word for becomes text."""
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="milliseconds")
-    if isinstance(value, dict):
-        return {str(_plain(key)): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value.hex() if isinstance(value, bytes) else str(value)
-
-
-def _text(value: Any) -> Any:
-    """A value in a cell of CSV or a table: what has parts is JSON."""
-    plain = _plain(value)
-    return json.dumps(plain, ensure_ascii=False) if isinstance(plain, dict | list) else plain
 
 
 def _cell(name: str, value: Any) -> str:
@@ -207,7 +185,7 @@ def _cell(name: str, value: Any) -> str:
     if isinstance(value, int):
         # An id is a name: it is copied into the next question as it stands.
         return str(value) if name == "id" or name.endswith("_id") else f"{value:,}"
-    return printable(str(_text(value)), limit=200)
+    return printable(str(text(value)), limit=200)
 
 
 def _numbered(names: Sequence[str]) -> list[str]:

@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any, TypeVar
 
+from . import metrics
 from .audience import Identity
 from .facts import Facts, Watcher, sum_by_key
 from .scenario import date_of, day_number
+from .viewings import Viewings
 
 K = TypeVar("K")
 
@@ -60,8 +62,14 @@ class Truth:
     a distinct `play_id`; an event without one is a play of its own. Durations are milliseconds.
     """
 
-    def __init__(self, facts: Facts | None = None, totals: Totals | None = None) -> None:
+    def __init__(
+        self,
+        facts: Facts | None = None,
+        totals: Totals | None = None,
+        viewings: Viewings | None = None,
+    ) -> None:
         self.facts = Facts() if facts is None else facts
+        self.viewings = Viewings() if viewings is None else viewings
         self._totals = Totals() if totals is None else totals
 
     def totals(self) -> Totals:
@@ -124,18 +132,62 @@ class Truth:
 
     def device_mix(self, since: date, until: date) -> list[Row]:
         """Rows of device_type, the most plays first."""
-        groups = self._reach(since, until, lambda _, who: [who.platform.device_type])
-        rows = [{"device_type": name, **reach.columns()} for name, reach in groups.items()]
-        return sorted(rows, key=lambda row: (-row["plays"], row["device_type"]))
+        return self._mix(since, until, "device_type")
+
+    def os_mix(self, since: date, until: date) -> list[Row]:
+        """Rows of os_name, the most plays first."""
+        return self._mix(since, until, "os_name")
+
+    def browser_mix(self, since: date, until: date) -> list[Row]:
+        """Rows of browser_name, the most plays first."""
+        return self._mix(since, until, "browser_name")
+
+    def continuous_watch_by_user(self, since: date, until: date) -> list[Row]:
+        """Rows of viewer, by watch time, the longest first."""
+        return metrics.continuous_watch_by_user(self.viewings, *_days(since, until))
+
+    def unique_viewers(self, since: date, until: date) -> list[Row]:
+        """Rows of dt, ascending."""
+        return metrics.unique_viewers(self.viewings, *_days(since, until))
+
+    def completion_by_video(self, since: date, until: date) -> list[Row]:
+        """Rows of video_id, the most plays first."""
+        return metrics.completion_by_video(self.viewings, *_days(since, until))
+
+    def retention(self, since: date, until: date, video_id: str) -> list[Row]:
+        """Rows of second, every one that the video has."""
+        return metrics.retention(self.viewings, *_days(since, until), video_id)
+
+    def startup_and_rebuffering(self, since: date, until: date) -> list[Row]:
+        """Rows of dt, ascending."""
+        return metrics.startup_and_rebuffering(self.viewings, *_days(since, until))
+
+    def exits_before_start(self, since: date, until: date) -> list[Row]:
+        """Rows of video_id, the most exits first."""
+        return metrics.exits_before_start(self.viewings, *_days(since, until))
+
+    def concurrent_viewers(self, since: date, until: date) -> list[Row]:
+        """Rows of minute, ascending; those with viewers."""
+        return metrics.concurrent_viewers(self.viewings, *_days(since, until))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can carry it."""
-        return {"totals": asdict(self._totals), **self.facts.to_dict()}
+        return {
+            "totals": asdict(self._totals),
+            **self.facts.to_dict(),
+            "viewings": self.viewings.to_dict(),
+        }
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> "Truth":
         """The truth that `to_dict` gave: it answers alike."""
-        return cls(Facts.from_dict(saved), Totals(**saved["totals"]))
+        viewings = Viewings.from_dict(saved["viewings"])
+        return cls(Facts.from_dict(saved), Totals(**saved["totals"]), viewings)
+
+    def _mix(self, since: date, until: date, column: str) -> list[Row]:
+        groups = self._reach(since, until, lambda _, who: [str(getattr(who.platform, column))])
+        rows = [{column: name, **reach.columns()} for name, reach in groups.items()]
+        return sorted(rows, key=lambda row: (-row["plays"], row[column]))
 
     def _reach(
         self, since: date, until: date, keys: Callable[[Sequence[int], Watcher], Sequence[K]]

@@ -12,6 +12,7 @@ from .plays import Interval, Moment, Signal, play
 from .scenario import DAY_MS, Scenario
 from .tracker import PlayTracker, Written, custom_event, lab_interval, uuid7
 from .truth import Truth
+from .viewings import Viewing
 
 _MORE_PLAYS = 0.55
 _CUSTOM = 0.15
@@ -49,21 +50,25 @@ class Visits:
             if isinstance(moment, Interval):
                 event = lab_interval(moment, scene.viewer, scene.video, scene.agent.user_agent)
                 day = self._count_interval(scene, moment)
+                self._viewing(scene).play(_as_lab_says(moment))
                 self._count_play(scene, [day])
                 yield Written(moment.at, event, own_id=False)
 
     def _told_by_tracker(self, scene: "_Play", moments: list[Moment]) -> Iterator[Written]:
         begin = moments[0].at
         tracker = PlayTracker(self.rng, scene.viewer, scene.video, uuid7(self.rng, begin))
+        viewing = self._viewing(scene)
         days: list[int] = []
         for moment in moments:
             if isinstance(moment, Signal):
                 self.truth.totals().video_player_events += 1
+                viewing.tell(moment)
                 yield Written(moment.at, tracker.signal(moment), own_id=True)
             elif self.rng.random() < self.scenario.malformed:
                 yield self._broken(tracker, moment)
             else:
                 days.append(self._count_interval(scene, moment))
+                viewing.play(moment)
                 yield Written(moment.at, tracker.interval(moment), own_id=True)
         self._count_play(scene, days)
         if self.rng.random() < _CUSTOM:
@@ -84,6 +89,13 @@ class Visits:
             self.truth.facts.add_interval(day, scene.video.video_id, scene.watcher, length)
         return day
 
+    def _viewing(self, scene: "_Play") -> Viewing:
+        """Where the play's moments are kept; a bot's are kept by nobody."""
+        length = None if scene.viewer.lab else scene.video.duration_ms
+        if scene.agent.platform.is_bot:
+            return Viewing(scene.watcher, scene.video.video_id, length)
+        return self.truth.viewings.begin(scene.watcher, scene.video.video_id, length)
+
     def _count_play(self, scene: "_Play", days: list[int]) -> None:
         if days and not scene.agent.platform.is_bot:
             self.truth.facts.add_play(days[0], days[-1], scene.watcher)
@@ -98,3 +110,9 @@ class _Play:
     @property
     def watcher(self) -> Watcher:
         return Watcher(self.viewer.identity, self.agent.platform)
+
+
+def _as_lab_says(interval: Interval) -> Interval:
+    """The lab's player stamps whole seconds and has no wall time: content time stands in for it."""
+    at = interval.at // 1_000 * 1_000
+    return interval._replace(at=at, wall_ms=interval.ended_at - interval.started_at)

@@ -160,7 +160,12 @@ def test_every_named_query_has_the_same_answer(local: Path, deployed: EmulatedAc
         UNTIL.isoformat(),
     )
     for named in named_queries():
-        about = user(local) if any(each.name == "user_id" for each in named.parameters) else ()
+        about = [
+            word
+            for each in named.parameters
+            if each.name in ("user_id", "video_id")
+            for word in busiest(local, each.name)
+        ]
         asked = ("report", named.name, *since, *about, "--format", "json")
         theirs = json.loads(deployed.playlake(*asked, "--identifier", IDENTIFIER))
         ran = run_playlake(*asked, "--data", local)
@@ -171,16 +176,16 @@ def test_every_named_query_has_the_same_answer(local: Path, deployed: EmulatedAc
         assert mine
 
 
-def user(local: Path) -> tuple[str, str]:
-    """The viewer with the most plays."""
+def busiest(local: Path, column: str) -> tuple[str, str]:
+    """The option that names the viewer or the video with the most intervals."""
     files = str(local / "lake" / "video_play_events" / "dt=*" / "*.parquet")
     sql = (
-        f"SELECT user_id FROM '{files}' WHERE user_id IS NOT NULL"
+        f"SELECT {column} FROM '{files}' WHERE {column} IS NOT NULL"
         " GROUP BY 1 ORDER BY COUNT(*) DESC, 1 LIMIT 1"
     )
     with duckdb.connect() as connection:
         (found,) = connection.execute(sql).fetchone()
-    return "--user-id", str(found)
+    return f"--{column.replace('_', '-')}", str(found)
 
 
 def rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

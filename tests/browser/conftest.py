@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from events.fields import COLLECTED
 from ingest.collector import Collector
@@ -39,7 +39,11 @@ class Site:
         self._stream = stream
 
     def events(self) -> list[dict[str, Any]]:
-        """The page's own fields; what the collector adds is tested with the collector."""
+        """The played intervals, with the page's own fields; the collector's are tested with it."""
+        return [event for event in self.told() if event["type"] == "video_play"]
+
+    def told(self) -> list[dict[str, Any]]:
+        """All that the page told, of its player too."""
         collected = msgspec.json.Decoder().decode_lines(b"".join(self._stream.records))
         added = {field.name for field in COLLECTED}
         return [{k: v for k, v in event.items() if k not in added} for event in collected]
@@ -54,12 +58,17 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
     path = browser_path() or lacking("Chromium is not installed; the browser tests play in it.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_OPTIONS))
-        yield browser
-        browser.close()
+    browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_OPTIONS))
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -80,7 +80,8 @@ def test_an_event_says_all_that_the_collector_is_told_of_a_play(page, site, even
     pause(page)
     [event] = eventually(site.events)
     assert uuid.UUID(event["event_id"]).version == 7
-    assert abs((uuid.UUID(event["event_id"]).int >> 80) - event["logged_at"]) <= 50
+    opened_at = uuid.UUID(event["event_id"]).int >> 80
+    assert abs(opened_at + event["wall_ms"] - event["logged_at"]) <= 250
     uuid.UUID(event["play_id"])
     assert event["viewer_id"]
     assert "user_id" not in event
@@ -172,7 +173,7 @@ def test_leaving_while_playing_delivers_the_interval_by_beacon(page, site, event
     play_for(page, 0.8)
     page.goto("about:blank")
     [event] = eventually(site.events)
-    assert event["end_reason"] == "hide"
+    assert event["end_reason"] == "unload"
     assert 750 <= event["ended_at"] <= event["wall_ms"] + 250
 
 
@@ -181,17 +182,18 @@ def test_a_failing_server_loses_nothing_and_doubles_nothing(page, site, eventual
     attempts = []
 
     def fail(route):
-        attempts.append(route.request.post_data_json)
+        attempts.extend(route.request.post_data_json)
         route.fulfill(**failing)
 
-    page.route("**/events", fail, times=1)
+    page.route("**/events", fail)
     play_for(page, 0.3)
     pause(page)
     page.locator(".state[data-state=kept]", has_text="The disk is full.").wait_for()
+    page.unroute("**/events")
     play_for(page, 0.3)
     pause(page)
     first, second = eventually(lambda: len(site.events()) == 2 and site.events())
-    assert first == attempts[0] | {"sent_at": first["sent_at"]}
+    assert first in [tried | {"sent_at": first["sent_at"]} for tried in attempts]
     assert first["event_id"] != second["event_id"]
     assert (first["seq"], second["seq"]) == (0, 1)
     assert first["ended_at"] == second["started_at"]
@@ -199,10 +201,11 @@ def test_a_failing_server_loses_nothing_and_doubles_nothing(page, site, eventual
 
 
 def test_what_could_not_be_sent_goes_along_when_the_page_is_left(page, site, eventually):
-    page.route("**/events", lambda route: route.abort(), times=1)
+    page.route("**/events", lambda route: route.abort())
     play_for(page, 0.3)
     pause(page)
     page.locator(".state[data-state=kept]").wait_for()
+    page.unroute("**/events")
     page.goto("about:blank")
     [event] = eventually(site.events)
     assert event["end_reason"] == "pause"
@@ -245,8 +248,8 @@ def test_a_visit_leaves_no_error_in_the_console_and_no_cookie(browser, site):
         page.locator(".state[data-state=accepted]").wait_for()
         [event] = site.events()
         assert faults == []
-        [(kind, text)] = lines
-        assert kind == "log"
+        assert {kind for kind, _ in lines} == {"debug", "log"}
+        [text] = [text for kind, text in lines if kind == "log"]
         assert json.loads(text) == {key: event[key] for key in event if key != "sent_at"}
         assert context.cookies() == []
 

@@ -1,0 +1,13 @@
+-- title: Browser mix
+-- description: Plays, viewers and play time in milliseconds of content by browser.
+-- :since date = today - 29 days. The first UTC day, inclusive.
+-- :until date = today. The last UTC day, inclusive.
+SELECT
+    browser_name,
+    COUNT(DISTINCT COALESCE(play_id, event_id)) AS plays,
+    COUNT(DISTINCT COALESCE(viewer_id, CAST(user_id AS varchar))) AS viewers,
+    CAST(SUM(duration) AS bigint) AS total_play_duration
+FROM playlake.video_play_events
+WHERE dt BETWEEN :since AND :until AND NOT is_bot
+GROUP BY browser_name
+ORDER BY plays DESC, browser_name

@@ -1,0 +1,119 @@
+"""A question as a URL has it, and what is asked of the engine for it."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from catalog.named import NamedQuery, named_query
+from catalog.port import Value
+from events.errors import SettingsError, UnknownName
+
+DAYS_BACK = 29
+"""Without `since`: so many days before the last, as the command line has it."""
+
+MOST_ROWS = 200_000
+"""Rows of one JSON answer: four months of minutes fit. CSV has every row."""
+
+_OWN = frozenset({"format", "limit"})
+_FORMATS = ("json", "csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A named query with a value for each of its parameters, and how to answer it."""
+
+    named: NamedQuery
+    arguments: Mapping[str, Value]
+    format: str
+    limit: int
+
+    @property
+    def sql(self) -> str:
+        """The query with its values in it: what Athena's console takes as it stands."""
+        return with_values(self.named.sql, self.arguments)
+
+
+def ask(name: str, query: Mapping[str, str], today: Callable[[], date]) -> Question:
+    """The question that a URL's query asks.
+
+    Raises `UnknownName` for a report that is not there, and SettingsError for a parameter that it
+    has not, one that is missing, and a value that cannot be what it is.
+    """
+    named = named_query(name.replace("-", "_"))
+    now = today()
+    given = {key: text for key, text in query.items() if text and key not in _OWN}
+    first, last = day_range(given.pop("since", None), given.pop("until", None), now)
+    try:
+        arguments = named.arguments({"since": first, "until": last, **given}, now)
+    except UnknownName as error:
+        raise SettingsError(str(error)) from error
+    return Question(
+        named,
+        arguments,
+        _choice("format", query.get("format", _FORMATS[0])),
+        _limit(query.get("limit", str(MOST_ROWS))),
+    )
+
+
+def day_range(since: str | None, until: str | None, today: date) -> tuple[date, date]:
+    """The days asked for, both inclusive; raises SettingsError when they are none."""
+    last = today if until is None else _day("until", until)
+    first = last - timedelta(days=DAYS_BACK) if since is None else _day("since", since)
+    if first > last:
+        raise SettingsError(f"since {first} is after until {last}; swap them.")
+    return first, last
+
+
+def with_values(sql: str, arguments: Mapping[str, Value]) -> str:
+    """The SQL with a literal in each parameter's place, laid out as it was."""
+    return re.sub(
+        r"(?<![:\w]):(\w+)",
+        lambda found: _literal(arguments[found[1]]) if found[1] in arguments else found[0],
+        sql,
+    )
+
+
+def _literal(value: Value) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value).lower()
+
+
+def _day(name: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{name} {text!r} is no day; write it as 2026-11-24.") from None
+
+
+def _choice(name: str, text: str) -> str:
+    if text not in _FORMATS:
+        raise SettingsError(f"{name} is {' or '.join(_FORMATS)}, not {text!r}.")
+    return text
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MOST_ROWS:
+        raise SettingsError(f"limit is a number from 1 to {MOST_ROWS:,}, not {text!r}.")
+    return int(text)
+
+
+def described(named: NamedQuery) -> dict[str, object]:
+    """The report as the list of reports shows it."""
+    return {
+        "name": named.name,
+        "title": named.title,
+        "description": named.description,
+        "parameters": [
+            {
+                "name": each.name,
+                "type": each.type,
+                "doc": each.doc,
+                "required": each.default is None,
+            }
+            for each in named.parameters
+        ],
+    }

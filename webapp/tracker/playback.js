@@ -1,0 +1,363 @@
+import { guarded } from "./guarded.js";
+import { Outbox } from "./outbox.js";
+import { uuid7, whoIs } from "./visitor.js";
+
+const SLACK = 0.25; // s that a position may run ahead of the clock and still be playback
+const STILL = 1000; // ms that the clock may run ahead of the position before playing was interrupted
+const HEARTBEAT = 10_000; // ms
+const DRAFT = 150; // ms between two copies of an open interval: what a killed browser may lose
+
+const ms = (seconds) => Math.max(0, Math.round(seconds * 1000));
+const isVisible = () => document.visibilityState === "visible";
+
+/**
+ * Which intervals of a <video> were really played, and what its player lived through.
+ *
+ * A point is `{media, wall, date}`: the position in seconds, `performance.now()` and `Date.now()`, read
+ * at one instant. The tracker follows the points that playback reaches; an interval is the way from one
+ * to another without a gap. It opens when the position first advances and closes at the last position
+ * that was played, which on a seek is not `currentTime`: that is the seek's target already.
+ */
+export class Tracker {
+  #video;
+  #options;
+  #outbox;
+  #ears = new AbortController();
+  #paused;
+  #visitor; // null while nobody is named
+  #play; // one playing of one source by one visitor: {id, seq, asked, intended, started}
+  #last = null; // the last point reached by playing; null while playback does not run
+  #open = null; // the open interval: {id, start, rate, visible}
+  #rest = 0; // where the video last stood still; NaN once playback has left it
+  #looked = 0; // Date.now() when playback was last looked at
+  #drafted = 0;
+  #beat = 0;
+  #stalled = null; // the point at which playback stalled
+  #sought = null; // the last position played before the seek under way
+  #watching = false;
+
+  constructor(video, options) {
+    this.#video = video;
+    this.#options = { ...options };
+    this.#outbox = Outbox.of(options.endpoint ?? "/events");
+    this.#begin();
+    this.#rest = video.paused ? video.currentTime : NaN;
+    this.#listen();
+    this.#paused = options.paused ?? false;
+    this.#start();
+  }
+
+  /** Nothing that happens from here on is measured; what was, is sent. */
+  pause() {
+    this.#close("untracked");
+    this.#paused = true;
+  }
+
+  resume() {
+    this.#paused = false;
+    this.#start();
+  }
+
+  /** Another video or visitor: what was played so far belongs to who and what was there so far. */
+  update(changes) {
+    this.#close("videoId" in changes ? "source" : "visitor");
+    Object.assign(this.#options, changes);
+    this.#begin();
+    this.#start();
+  }
+
+  stop() {
+    this.pause();
+    this.#ears.abort();
+    this.#outbox.send();
+  }
+
+  current() {
+    const { start } = this.#open ?? {};
+    return start ? { started_at: ms(start.media), ended_at: ms(this.#last.media) } : null;
+  }
+
+  get #active() {
+    return this.#visitor && !this.#paused;
+  }
+
+  #start() {
+    this.#visitor = whoIs(this.#options);
+    if (!this.#active) return;
+    this.#outbox.open();
+    this.#arm();
+  }
+
+  #listen() {
+    const { signal } = this.#ears;
+    const on = (target, name, act) => target.addEventListener(name, guarded(act), { signal });
+    const video = (name, act) => on(this.#video, name, act);
+    video("play", () => this.#ask());
+    video("playing", () => this.#arm());
+    video("seeked", () => this.#land());
+    video("timeupdate", () => this.#follow());
+    video("pause", () => this.#halt());
+    video("waiting", () => this.#stall());
+    video("error", () => this.#fail());
+    video("ended", () => this.#end());
+    video("seeking", () => this.#depart());
+    video("emptied", () => this.#unload());
+    video("ratechange", () => this.#split("rate"));
+    on(document, "visibilitychange", () => this.#turn());
+    on(window, "pagehide", () => this.#leave());
+    on(window, "pageshow", ({ persisted }) => persisted && this.#return());
+  }
+
+  // --- what the video and the page do
+
+  #ask() {
+    this.#play.asked ??= performance.now();
+    this.#arm();
+  }
+
+  /** A pause also comes first when a viewer drags the thumb, and when the end is reached. */
+  #halt() {
+    if (this.#video.seeking) this.#depart();
+    else this.#stand(this.#video.ended ? "ended" : "pause");
+  }
+
+  #stand(reason) {
+    this.#close(reason);
+    this.#rest = this.#video.currentTime;
+  }
+
+  #stall() {
+    if (this.#video.seeking || !this.#active) return; // waiting for a seek is the seek's
+    const { media } = this.#last ?? this.#point();
+    this.#stand("stall");
+    if (this.#play.started) this.#stalled ??= { ...this.#point(), media };
+  }
+
+  #depart() {
+    const from = this.#last?.media ?? this.#rest;
+    const loops = this.#video.loop && this.#video.currentTime < SLACK;
+    if (loops && this.#open && from > this.#video.duration - SLACK) {
+      this.#last.media = this.#video.duration;
+      this.#stand("loop");
+    } else {
+      this.#sought ??= from;
+      this.#stand("seek");
+    }
+  }
+
+  #land() {
+    const from = this.#sought;
+    this.#sought = null;
+    if (from !== null && !Number.isNaN(from)) this.#tell("seek", { seek_from: ms(from), seek_to: ms(this.#video.currentTime) });
+    this.#arm();
+  }
+
+  #fail() {
+    this.#stand("error");
+    const { code, message } = this.#video.error ?? {};
+    this.#tell("error", { error_code: String(code), error_message: message });
+  }
+
+  #end() {
+    this.#stand("ended");
+    this.#rest = NaN; // the way back to the beginning is no seek
+    this.#begin(); // playing it again is another play
+  }
+
+  #unload() {
+    this.#finish("source");
+    this.#rest = 0;
+    this.#begin();
+  }
+
+  #turn() {
+    const hidden = document.visibilityState === "hidden";
+    this.#split(hidden ? "hide" : "show");
+    if (hidden) this.#outbox.send();
+  }
+
+  #leave() {
+    this.#close("unload");
+    this.#outbox.leave();
+  }
+
+  #return() {
+    this.#outbox.return();
+    this.#arm();
+  }
+
+  // --- intervals
+
+  #point() {
+    return { media: this.#video.currentTime, wall: performance.now(), date: Date.now() };
+  }
+
+  /** Begins a play, unless nothing has been told of the one there is. */
+  #begin() {
+    this.#sought = null;
+    if (this.#play && !this.#play.seq.video_player) return;
+    this.#play = { id: uuid7(), seq: { video_play: 0, video_player: 0 } };
+  }
+
+  #close(reason) {
+    this.#follow();
+    this.#finish(reason);
+    this.#endStall();
+  }
+
+  #split(reason) {
+    this.#close(reason);
+    this.#arm();
+  }
+
+  /** Makes ready to follow playback that is about to begin, or that goes on. */
+  #arm() {
+    const { paused, seeking, ended } = this.#video;
+    if (!this.#active || paused || ended) return;
+    this.#intend();
+    if (seeking) return;
+    this.#last ??= this.#departure();
+    this.#looked = Date.now();
+    this.#watch();
+  }
+
+  #intend() {
+    if (this.#play.intended) return;
+    this.#play.intended = true;
+    this.#tell("play_intent");
+  }
+
+  /** The point where playback left its place of rest: its event comes some milliseconds later. */
+  #departure() {
+    const point = this.#point();
+    const moved = point.media - this.#rest;
+    this.#rest = NaN;
+    if (!(moved > 0 && moved <= SLACK)) return point;
+    const wall = point.wall - (moved / this.#video.playbackRate) * 1000;
+    return { ...point, media: point.media - moved, wall };
+  }
+
+  /** Follows at each frame: `timeupdate` comes four times a second, but in hidden pages too. */
+  #watch() {
+    if (this.#watching) return;
+    this.#watching = true;
+    requestAnimationFrame(() => {
+      this.#watching = false;
+      guarded(() => this.#follow())();
+      if (this.#last) this.#watch();
+    });
+  }
+
+  #follow() {
+    if (!this.#last || this.#video.seeking) return;
+    const point = this.#point();
+    const broken = this.#break(point);
+    this.#looked = point.date;
+    if (broken) {
+      this.#finish(broken);
+      this.#arm();
+    } else if (point.media > this.#last.media) {
+      this.#advance(point);
+    } else if (!this.#open) {
+      this.#last = point; // ready, but not advancing yet: this time is not playing time
+    }
+  }
+
+  /** Why playing alone cannot have led from the last point to this one; nothing if it can. */
+  #break({ media, wall, date }) {
+    const moved = media - this.#last.media;
+    const rate = this.#open?.rate ?? this.#video.playbackRate;
+    if (moved < 0 || moved > ((wall - this.#last.wall) / 1000) * rate + SLACK) return "seek";
+    // A computer that sleeps may stop either clock.
+    const passed = Math.max(wall - this.#last.wall, date - this.#last.date);
+    if (!this.#open || passed - (moved / rate) * 1000 < STILL) return "";
+    return date - this.#looked > STILL ? "sleep" : "stall";
+  }
+
+  #advance(point) {
+    this.#endStall();
+    this.#open ??= this.#openAt(this.#last);
+    this.#last = point;
+    if (point.wall - this.#beat >= HEARTBEAT) {
+      this.#beat = point.wall;
+      this.#tell("heartbeat");
+    }
+    if (point.wall - this.#drafted >= DRAFT) {
+      this.#drafted = point.wall;
+      this.#outbox.draft(this.#interval("lost"));
+    }
+  }
+
+  #openAt(start) {
+    if (!this.#play.started) this.#startAt(start);
+    return { id: uuid7(), start, rate: this.#video.playbackRate, visible: isVisible() };
+  }
+
+  #startAt({ wall }) {
+    const { asked } = this.#play; // unknown of a video that ran already when it was first tracked
+    this.#play.started = true;
+    this.#beat = wall;
+    this.#tell("first_frame", asked && { startup_ms: ms((wall - asked) / 1000) });
+  }
+
+  #finish(reason) {
+    const event = this.#open && this.#interval(reason);
+    this.#open = this.#last = null;
+    if (!event || event.ended_at <= event.started_at) return;
+    this.#play.seq.video_play += 1;
+    this.#put(event);
+  }
+
+  #endStall() {
+    const from = this.#stalled;
+    this.#stalled = null;
+    if (!from) return;
+    const stall_ms = ms((performance.now() - from.wall) / 1000);
+    this.#tell("stall", { stall_ms, position: ms(from.media) });
+  }
+
+  // --- events
+
+  #interval(end_reason) {
+    const { id, start, rate, visible } = this.#open;
+    return this.#event("video_play", {
+      event_id: id, // made when the interval opens: its drafts are the same event
+      started_at: ms(start.media),
+      ended_at: ms(this.#last.media),
+      wall_ms: ms((this.#last.wall - start.wall) / 1000),
+      playback_rate: rate,
+      end_reason,
+      visible,
+    });
+  }
+
+  #tell(event, fields) {
+    if (!this.#active) return;
+    const position = ms(this.#last?.media ?? this.#video.currentTime);
+    this.#put(this.#event("video_player", { event, position, ...fields }));
+    this.#play.seq.video_player += 1;
+  }
+
+  #event(type, fields) {
+    const { duration, playbackRate } = this.#video;
+    const length = Number.isFinite(duration) ? { video_duration: ms(duration) } : {};
+    return {
+      ...this.#options.fields,
+      type,
+      event_id: uuid7(),
+      play_id: this.#play.id,
+      seq: this.#play.seq[type],
+      video_id: this.#options.videoId,
+      ...this.#visitor,
+      playback_rate: playbackRate,
+      visible: isVisible(),
+      ...length,
+      ...fields,
+      logged_at: Date.now(),
+    };
+  }
+
+  #put(event) {
+    this.#outbox.put(event, guarded(this.#options.onEvent ?? (() => {})));
+  }
+}
