@@ -1,4 +1,4 @@
-/* playlake's tracker: docs/tracker.md. Made by tests/browser/bundle.py of tracker/*.js. */
+/* playlake's tracker: docs/tracker.md. Made by tracker/make.py of tracker/*.js. */
 function guarded(act) {
 return (...given) => {
 try {

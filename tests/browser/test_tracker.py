@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.browser import bundle
+from webapp.tracker import make
 
 LIMIT = 5 * 1024  # bytes, gzipped
 
@@ -40,15 +40,15 @@ def watch(page, seconds):
 
 
 def test_it_is_one_small_file(capsys):
-    size = len(gzip.compress(bundle.made().encode(), 9))
+    size = len(gzip.compress(make.made().encode(), 9))
     with capsys.disabled():
         print(f"\nwebapp/tracker.js: {size} bytes gzipped, of {LIMIT}")
     assert size <= LIMIT
 
 
 def test_it_is_made_of_its_sources():
-    shipped = (bundle.WEBAPP / "tracker.js").read_text(encoding="utf-8")
-    assert shipped == bundle.made(), "run python -m tests.browser.bundle"
+    shipped = (make.WEBAPP / "tracker.js").read_text(encoding="utf-8")
+    assert shipped == make.made(), "run python webapp/tracker/make.py"
 
 
 def test_nothing_is_measured_before_consent_and_all_after(blank, site, eventually):

@@ -1,19 +1,19 @@
 """Join the tracker's modules into webapp/tracker.js, the one file that a site adds.
 
 Only comments, indentation and the lines that join modules go: what is left can be read, debugged
-and compared with its source. Run `python -m tests.browser.bundle` after a change; a test holds that
+and compared with its source. Run `python webapp/tracker/make.py` after a change; a test holds that
 it was run.
 """
 
 import re
 from pathlib import Path
 
-WEBAPP = Path(__file__).parents[2] / "webapp"
+WEBAPP = Path(__file__).parents[1]
 MODULES = ("guarded", "visitor", "wire", "storage", "outbox", "playback", "track")
 """In the order of their need: a module's imports stand before it."""
 
 HEADER = """\
-/* playlake's tracker: docs/tracker.md. Made by tests/browser/bundle.py of tracker/*.js. */
+/* playlake's tracker: docs/tracker.md. Made by tracker/make.py of tracker/*.js. */
 """
 EXPORTED = "track, uuid7"
 
