@@ -35,6 +35,11 @@ class Scanned:
     """The rows in those files, before any predicate. None of Athena."""
 
     @property
+    def charged(self) -> bool:
+        """Whether Athena did charge: it tells the bytes that it read and bills, and no files."""
+        return self.files is None
+
+    @property
     def athena_cost_usd(self) -> float:
         """What Athena charges for those bytes, or would."""
         return athena_cost_usd(self.bytes)

@@ -4,14 +4,12 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
-from catalog.answer import Answer
-
-_CHUNK = 1_000
-"""Rows that are written at a time."""
+from catalog.answer import Row
 
 
 def plain(value: Any) -> Any:
@@ -35,21 +33,12 @@ def text(value: Any) -> Any:
     return json.dumps(made, ensure_ascii=False) if isinstance(made, dict | list) else made
 
 
-def csv_chunks(answer: Answer) -> Iterator[str]:
-    """RFC 4180 CSV with a header, a thousand rows at a time, as they come."""
+def csv_lines(names: Iterable[str], rows: Iterable[Row]) -> Iterator[str]:
+    """RFC 4180 CSV: the header, then a row at a time, as they come."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([column.name for column in answer.columns])
-    for number, row in enumerate(answer, start=1):
-        writer.writerow([text(value) for value in row])
-        if number % _CHUNK == 0:
-            yield _taken(buffer)
-    yield _taken(buffer)
-
-
-def _taken(buffer: io.StringIO) -> str:
-    """What is in the buffer, which is empty then."""
-    taken = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return taken
+    for values in chain([names], ([text(value) for value in row] for row in rows)):
+        writer.writerow(values)
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()

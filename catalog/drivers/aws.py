@@ -25,9 +25,10 @@ _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=30
 )
 
-_DENIED = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
-_UNKNOWN_KEY = {"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"}
+DENIED = {"AccessDenied", "AccessDeniedException", "AccessDeniedFault", "UnauthorizedOperation"}
+EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
+UNKNOWN_KEY = {"InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException"}
+"""The services' codes for the same three faults."""
 
 
 def client(service: str) -> Any:
@@ -60,11 +61,11 @@ def message(error: Exception) -> str:
 def cause(error: Exception) -> str:
     """What went wrong, and, where the credentials did, what to do."""
     if isinstance(error, NoCredentialsError):
-        return "no AWS credentials were found: name a profile with --aws-profile or AWS_PROFILE"
-    if isinstance(error, SSOError | TokenRetrievalError) or code(error) in _EXPIRED:
+        return "no AWS credentials were found: name a profile with AWS_PROFILE, or log in"
+    if isinstance(error, SSOError | TokenRetrievalError) or code(error) in EXPIRED:
         return "the AWS credentials have expired: log in again (`aws sso login`)"
-    if code(error) in _UNKNOWN_KEY:
+    if code(error) in UNKNOWN_KEY:
         return f"AWS does not know these credentials: {message(error)}"
-    if isinstance(error, ClientError) and code(error) in _DENIED:
+    if isinstance(error, ClientError) and code(error) in DENIED:
         return f"{error.operation_name} is not allowed: {message(error)}"
     return message(error)

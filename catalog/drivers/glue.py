@@ -11,14 +11,11 @@ from catalog.data_file import Partition, Reason, Registered, Skipped
 from catalog.drivers.aws import client
 from catalog.drivers.bucket import Bucket
 from catalog.drivers.glue_table import GlueTable
-from events.layout import parse_key
+from catalog.drivers.keys import FOREIGN, partition_of, sort_keys
 from events.registry import REGISTRY
 
 REMEMBERED_SECONDS = 900.0
 """How long a partition counts as known without asking Glue: it may be dropped by somebody else."""
-
-_TABLES = frozenset(table.name for table in REGISTRY.tables)
-_FOREIGN = "it is no data file of a known table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,7 @@ class GlueCatalog:
 
         `keys` are the bucket's. `added` has those of new partitions.
         """
-        ours, foreign = self._sort(keys)
+        ours, foreign = sort_keys(keys, self._partition_of)
         new: set[Partition] = set()
         for table, dts in _by_table(set(ours.values()) - self._remembered()).items():
             new |= self._create(self._table(table), dts)
@@ -97,7 +94,7 @@ class GlueCatalog:
         lost = _partitions(name, known.keys() - lying - back)
         for partition in lost:
             self._known.pop(partition, None)
-        skipped = tuple(Skipped(key, Reason.FOREIGN, _FOREIGN) for key in sorted(others))
+        skipped = tuple(Skipped(key, Reason.FOREIGN, FOREIGN) for key in sorted(others))
         return SyncedPartitions(_partitions(name, new), lost, skipped, _partitions(name, stale))
 
     def _create(self, table: GlueTable, dts: set[str]) -> set[Partition]:
@@ -111,17 +108,10 @@ class GlueCatalog:
         since = self.clock() - REMEMBERED_SECONDS
         return {partition for partition, at in tuple(self._known.items()) if at > since}
 
-    def _sort(self, keys: Iterable[str]) -> tuple[dict[str, Partition], list[Skipped]]:
-        ours: dict[str, Partition] = {}
-        foreign = []
-        for key in keys:
-            inside = key.removeprefix(self.prefix) if key.startswith(self.prefix) else ""
-            parsed = parse_key(inside)
-            if parsed is None or parsed[0] not in _TABLES or not _is_day(parsed[1]):
-                foreign.append(Skipped(key, Reason.FOREIGN, _FOREIGN))
-            else:
-                ours[key] = Partition(*parsed)
-        return ours, foreign
+    def _partition_of(self, key: str) -> Partition | None:
+        inside = key.removeprefix(self.prefix) if key.startswith(self.prefix) else ""
+        partition = partition_of(inside)
+        return partition if partition is not None and _is_day(partition.dt) else None
 
     def _table(self, name: str) -> GlueTable:
         return GlueTable(self.glue, self.database, name, self.sleep)

@@ -4,15 +4,14 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Self
 
-from catalog.data_file import Changed, DataFile, Partition, Reason, Registered, Skipped
+from catalog.data_file import Changed, DataFile, Partition, Registered, Skipped
 from catalog.drivers import database
 from catalog.drivers.applying import Applied, apply, superseded
 from catalog.drivers.database import Database
 from catalog.drivers.folder import objects
 from catalog.drivers.footer import read_footer
+from catalog.drivers.keys import sort_keys
 from events.errors import CatalogUnavailable, SettingsError
-from events.layout import parse_key
-from events.registry import REGISTRY
 from events.table import PARTITION_KEY
 
 
@@ -28,7 +27,6 @@ class LocalCatalog:
             # An engine that reads the day from the path would find two.
             raise SettingsError(f"{lake} lies in a folder named {PARTITION_KEY}=; rename that.")
         self._database = Database(path)
-        self._tables = frozenset(table.name for table in REGISTRY.tables)
 
     def __enter__(self) -> Self:
         return self
@@ -42,7 +40,7 @@ class LocalCatalog:
 
     def register(self, keys: Iterable[str]) -> Registered:
         """See `catalog.port.Catalog.register`. Reads the footer of each file that is new."""
-        ours, foreign = self._sort(keys)
+        ours, foreign = sort_keys(keys)
         with self._database.reading() as connection:
             known = database.known_keys(connection, ours)
             replaced = database.superseded_keys(connection, ours)
@@ -72,7 +70,7 @@ class LocalCatalog:
 
         Raises `CatalogUnavailable`, with nothing changed, when a file of `added` cannot be read.
         """
-        ours, foreign = self._sort(added)
+        ours, foreign = sort_keys(added)
         files, unreadable = self._read(ours)
         if foreign or unreadable:
             raise _irreplaceable((*foreign, *unreadable)[0])
@@ -87,24 +85,12 @@ class LocalCatalog:
             registered = database.sizes(connection)
         lying = dict(objects(self.lake))
         gone = [key for key, size in registered.items() if lying.get(key) != size]
-        found, foreign = self._sort(key for key in lying if registered.get(key) != lying[key])
+        found, foreign = sort_keys(key for key in lying if registered.get(key) != lying[key])
         dropped, replaced = self._drop(gone, found)
         files, unreadable = self._read({key: found[key] for key in found if key not in replaced})
         applied = self._apply(files)
         skipped = (*foreign, *unreadable, *superseded(replaced), *applied.superseded)
         return Changed(applied.added, (*dropped, *applied.dropped), skipped)
-
-    def _sort(self, keys: Iterable[str]) -> tuple[dict[str, Partition], list[Skipped]]:
-        """The keys of data files, each with its partition, in order; and what is none."""
-        ours: dict[str, Partition] = {}
-        foreign = []
-        for key in keys:
-            parsed = parse_key(key)
-            if parsed is None or parsed[0] not in self._tables:
-                foreign.append(Skipped(key, Reason.FOREIGN, "it is no data file of a known table"))
-            else:
-                ours[key] = Partition(*parsed)
-        return ours, foreign
 
     def _read(self, keys: dict[str, Partition]) -> tuple[list[DataFile], list[Skipped]]:
         read = [read_footer(self.lake, key, partition) for key, partition in keys.items()]

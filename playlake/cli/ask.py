@@ -14,16 +14,16 @@ from rich.console import Console
 
 from events.errors import SettingsError
 from playlake.cli.opening import opened
-from playlake.cli.options import Format, OutputFormat, Since, Until, UserId, day_range, today
+from playlake.cli.options import Format, OutputFormat, Since, Until, UserId, VideoId, today
 from playlake.cli.rendering import render, render_listing, scanned_text, write_csv
 from playlake.cli.where import Where, anywhere
+from playlake.days import day_range
 
 if TYPE_CHECKING:
     from catalog.answer import Answer
     from catalog.named import NamedQuery
     from catalog.port import Value
 
-VideoId = Annotated[str | None, typer.Option(help="A video, for the reports on one.")]
 
 # The parameters that a report is about one of, and what each of them is.
 _ABOUT = {"user_id": "viewer", "video_id": "video"}
@@ -117,9 +117,10 @@ def _arguments(
             raise SettingsError(f"{named.name} is about one {noun}; name one with {option}.")
         if given and name not in taken:
             raise SettingsError(f"{named.name} is about all {noun}s; leave {option} out.")
-    first, last = day_range(since, until)
+    now = today()
+    first, last = day_range(since, until, now, "--")
     chosen = {name: value for name, value in about.items() if name in taken}
-    return named.arguments({"since": first, "until": last, **chosen}, today())
+    return named.arguments({"since": first, "until": last, **chosen}, now)
 
 
 def _write_file(answer: Answer, path: Path) -> int:

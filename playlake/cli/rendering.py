@@ -1,6 +1,5 @@
 """Answers as tables, CSV and JSON."""
 
-import csv
 import itertools
 import json
 import sys
@@ -18,7 +17,7 @@ from catalog.answer import AnswerColumn, Row
 from catalog.cost import Scanned
 from playlake.cli.options import Format
 from playlake.cli.text import bytes_text, printable, usd_text
-from playlake.values import plain, text
+from playlake.values import csv_lines, plain, text
 
 MOST_ROWS = 1_000
 """A table shows no more; csv and json give every row."""
@@ -72,11 +71,11 @@ def render_listing(
 
 def write_csv(answer: Printable, file: IO[str]) -> int:
     """Write the rows as RFC 4180 CSV with a header, as they come; returns how many there were."""
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([column.name for column in answer.columns])
+    lines = csv_lines((column.name for column in answer.columns), answer.rows)
+    file.write(next(lines))
     rows = 0
-    for row in answer.rows:
-        writer.writerow([text(value) for value in row])
+    for line in lines:
+        file.write(line)
         rows += 1
     return rows
 
@@ -87,8 +86,7 @@ def scanned_text(scanned: Scanned) -> str:
     if scanned.files is not None:
         read.append(f"{scanned.files:,} file{'' if scanned.files == 1 else 's'}")
     read.append(bytes_text(scanned.bytes))
-    # Athena tells the bytes that it read and bills, and no files.
-    charges = "charges" if scanned.files is None else "would charge"
+    charges = "charges" if scanned.charged else "would charge"
     return f"Scanned {', '.join(read)}. Athena {charges} {usd_text(scanned.athena_cost_usd)}."
 
 

@@ -14,9 +14,10 @@ from rich.console import Console
 
 from events.errors import PlaylakeError
 from playlake.cli.opening import find_stack
-from playlake.cli.options import parse_day, today
+from playlake.cli.options import today
 from playlake.cli.progress import progress
 from playlake.cli.where import Target, sending
+from playlake.days import parse_day
 from playlake.deployment import Deployed
 from playlake.folder import DataFolder
 

@@ -1,16 +1,15 @@
 """A question as a URL has it, and what is asked of the engine for it."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 from catalog.named import NamedQuery, named_query
 from catalog.port import Value
+from catalog.rewriting import literal, rewrite
+from catalog.statement import DATABASE
 from events.errors import SettingsError, UnknownName
-
-DAYS_BACK = 29
-"""Without `since`: so many days before the last, as the command line has it."""
+from playlake.days import day_range
 
 MOST_ROWS = 200_000
 """Rows of one JSON answer: four months of minutes fit. CSV has every row."""
@@ -56,37 +55,10 @@ def ask(name: str, query: Mapping[str, str], today: Callable[[], date]) -> Quest
     )
 
 
-def day_range(since: str | None, until: str | None, today: date) -> tuple[date, date]:
-    """The days asked for, both inclusive; raises SettingsError when they are none."""
-    last = today if until is None else _day("until", until)
-    first = last - timedelta(days=DAYS_BACK) if since is None else _day("since", since)
-    if first > last:
-        raise SettingsError(f"since {first} is after until {last}; swap them.")
-    return first, last
-
-
 def with_values(sql: str, arguments: Mapping[str, Value]) -> str:
     """The SQL with a literal in each parameter's place, laid out as it was."""
-    return re.sub(
-        r"(?<![:\w]):(\w+)",
-        lambda found: _literal(arguments[found[1]]) if found[1] in arguments else found[0],
-        sql,
-    )
-
-
-def _literal(value: Value) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    return str(value).lower()
-
-
-def _day(name: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"{name} {text!r} is no day; write it as 2026-11-24.") from None
+    literals = {name: literal(value) for name, value in arguments.items()}
+    return rewrite(sql, DATABASE, literals)
 
 
 def _choice(name: str, text: str) -> str:

@@ -29,6 +29,5 @@ def scanned(read: Scanned) -> dict[str, Any]:
         "partitions_total": read.partitions_total,
         "files": read.files,
         "cost_usd": read.athena_cost_usd,
-        # Athena tells the bytes that it read and bills, and no files.
-        "charged": read.files is None,
+        "charged": read.charged,
     }

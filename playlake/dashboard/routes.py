@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -18,11 +19,12 @@ from playlake.dashboard.asking import Question, ask, described
 from playlake.dashboard.encoding import encoded
 from playlake.dashboard.live import LiveFeed
 from playlake.dashboard.refusing import Guard, refusal
-from playlake.values import csv_chunks
+from playlake.values import csv_lines
 
 T = TypeVar("T")
 
 _VIDEOS = "play_time_by_video"
+_LINES_AT_ONCE = 1_000
 _FRESH = {"cache-control": "no-store"}
 
 
@@ -122,8 +124,10 @@ def _csv(answer: Answer, question: Question) -> StreamingResponse:
 
 
 def _read_out(answer: Answer) -> Iterator[str]:
+    lines = csv_lines((column.name for column in answer.columns), answer)
     with answer:
-        yield from csv_chunks(answer)
+        while chunk := "".join(islice(lines, _LINES_AT_ONCE)):
+            yield chunk
 
 
 async def _no_route(request: Request) -> Response:

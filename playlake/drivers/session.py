@@ -11,7 +11,7 @@ from botocore import exceptions
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
-from catalog.drivers.aws import AwsError, code, message
+from catalog.drivers.aws import DENIED, EXPIRED, UNKNOWN_KEY, AwsError, code, message
 from events.errors import PlaylakeError, SettingsError, Unavailable
 
 FAULTS = (*AwsError, ResponseParserError)
@@ -135,16 +135,13 @@ _LOCAL: Mapping[type[Exception], Callable[[Exception], PlaylakeError]] = Mapping
     }
 )
 
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
-_UNKNOWN_KEY = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"}
 _WRONG_SECRET = {"SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure"}
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AccessDeniedFault"}
 _DENIED_ACTION = re.compile(r"not authorized to perform: (?P<action>[\w-]+:\w+)")
 
 
 def is_denied(error: Exception) -> bool:
     """Whether AWS knows the caller, and does not let it do this."""
-    return isinstance(error, exceptions.ClientError) and code(error) in _DENIED
+    return isinstance(error, exceptions.ClientError) and code(error) in DENIED
 
 
 def denied_action(error: exceptions.ClientError) -> str:
@@ -155,9 +152,9 @@ def denied_action(error: exceptions.ClientError) -> str:
 
 def _refused(error: exceptions.ClientError) -> PlaylakeError:
     found = code(error)
-    if found in _EXPIRED:
+    if found in EXPIRED:
         return SettingsError(f"The AWS credentials have expired. {_AGAIN}")
-    if found in _UNKNOWN_KEY:
+    if found in UNKNOWN_KEY:
         return SettingsError(
             f"AWS does not know the access key, or the region is not enabled. {_LOG_IN}"
         )
@@ -166,7 +163,7 @@ def _refused(error: exceptions.ClientError) -> PlaylakeError:
             "AWS refuses the signature: the secret key does not belong to the access key, or this"
             " machine's clock is wrong. `playlake doctor` tells which."
         )
-    if found in _DENIED:
+    if found in DENIED:
         return SettingsError(
             f"These credentials may not do {denied_action(error)}: have the policy of"
             f" docs/deploying.md attached to them."

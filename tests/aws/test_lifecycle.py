@@ -57,9 +57,8 @@ def test_the_life_of_a_deployment(life: Account, tmp_path: Path) -> None:
         assert life.bucket(one) in json.dumps(json.loads(info))
     if life.kind == "emulated":
         with step(life, "what comes without TLS is refused by the bucket"):
-            post(
-                life, one, LAB_CLICK
-            )  # it may be tried again until it is taken: a click counts nowhere
+            # A click: what was refused is tried again, may be taken later, and must count nowhere.
+            post(life, one, LAB_CLICK)
             assert life.keys(one, "lake/") == []
             life.speak_plainly(one)
     with step(life, "POST to the deployed URL, through the deployed transform, into partitions"):
