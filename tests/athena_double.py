@@ -5,14 +5,11 @@ Shapes are those of the Athena API reference; values are written as Athena write
 
 import json
 import re
-import threading
 from collections import Counter, deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -20,6 +17,7 @@ from botocore.config import Config
 from catalog.answer import AnswerColumn
 from catalog.drivers.duckdb_engine import DuckDBEngine
 from events.errors import PlaylakeError
+from tests.http_double import Handler, HttpDouble
 
 
 @dataclass(slots=True)
@@ -34,7 +32,7 @@ class Execution:
     reason: str = ""
 
 
-class AthenaDouble(AbstractContextManager["AthenaDouble"]):
+class AthenaDouble(HttpDouble):
     """Serves one database of one workgroup. What it is to do otherwise is in its attributes."""
 
     def __init__(self, engine: DuckDBEngine, database: str) -> None:
@@ -51,19 +49,7 @@ class AthenaDouble(AbstractContextManager["AthenaDouble"]):
         self.calls: Counter[str] = Counter()
         self.executions: dict[str, Execution] = {}
         self.stopped: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(_Handler)
 
     def client(self) -> Any:
         """A client of boto3's own."""
@@ -150,24 +136,12 @@ _OPERATIONS: dict[str, Callable[[AthenaDouble, dict[str, Any]], dict[str, Any]]]
 }
 
 
-def _handler(double: AthenaDouble) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            operation = self.headers["X-Amz-Target"].removeprefix("AmazonAthena.")
-            status, answer = double.answer(operation, request)
-            double.before_answering.get(operation, lambda: None)()
-            body = json.dumps(answer).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return Handler
+class _Handler(Handler):
+    def serve(self) -> None:
+        operation = self.headers["X-Amz-Target"].removeprefix("AmazonAthena.")
+        status, answer = self.double.answer(operation, json.loads(self.body()))
+        self.double.before_answering.get(operation, lambda: None)()
+        self.answer(status, json.dumps(answer).encode(), content_type="application/x-amz-json-1.1")
 
 
 def _info(column: AnswerColumn) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from uuid import uuid4
 
@@ -21,6 +20,7 @@ from events.errors import Unavailable
 from ingest.drivers.spool_batch import MAX_BATCH_RECORDS, Batch, Buffering, SpooledRecord
 from playlake.delivery import error_record
 from playlake.invocation import Failure, Transform, Transformed, invoke
+from tests.http_double import Handler, HttpDouble
 from transform.store import Store
 
 # PutRecordBatch's own limits, and its words when they are broken (seen in osquery issue 3568).
@@ -94,7 +94,7 @@ def _wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class FirehoseDouble:
+class FirehoseDouble(HttpDouble):
     """One delivery stream's PutRecordBatch, at `url` while its `with` lasts.
 
     Each call meets the next of `faults`, and is served when there are none. `records` are those
@@ -112,22 +112,11 @@ class FirehoseDouble:
         self._last_sequence = 0
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._server = _Server(self)
-
-    def __enter__(self) -> Self:
-        # It is polled for its end: 0.5 s by default, at the end of every test.
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
+        super().__init__(_Handler)
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        """Where botocore finds it (`endpoint_url`, AWS_ENDPOINT_URL_FIREHOSE)."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__exit__()
 
     @property
     def data(self) -> list[bytes]:
@@ -212,36 +201,15 @@ def _constraint(where: str, what: str) -> Refuse:
     return Refuse(400, "ValidationException", f"{problem} Member must have length {what}")
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, double: FirehoseDouble) -> None:
-        self.double = double
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        answer = self.server.double.answer(self.headers["x-amz-target"], body)
+class _Handler(Handler):
+    def serve(self) -> None:
+        answer = self.double.answer(self.headers["x-amz-target"], self.body())
         if answer is None:
             self.close_connection = True
             return
-        self.send_response(answer.status)
-        self.send_header("content-type", "application/x-amz-json-1.1")
-        self.send_header("content-length", str(len(answer.body)))
-        self.send_header("x-amzn-requestid", str(uuid4()))
-        if answer.error:
-            self.send_header("x-amzn-errortype", answer.error)
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        kind = {"content_type": "application/x-amz-json-1.1", "x_amzn_requestid": str(uuid4())}
+        error = {"x_amzn_errortype": answer.error} if answer.error else {}
+        self.answer(answer.status, answer.body, **kind, **error)
 
 
 HINTS = Buffering(max_bytes=1024 * 1024, max_age_ms=60_000)

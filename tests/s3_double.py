@@ -1,10 +1,9 @@
 """S3 where moto cannot be it: conflicts, overload, refusals and answers that are lost."""
 
-import threading
 from collections import deque
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+
+from tests.http_double import Handler, HttpDouble
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ DENIED = Refuse(403, "AccessDenied")
 Fault = Refuse | LoseAnswer | CutShort
 
 
-class S3Double:
+class S3Double(HttpDouble):
     """Objects by path, at `url` while its `with` lasts; each request meets the next of `faults`.
 
     Every PUT must be conditional, and the object that was there first stays. `requests` counts.
@@ -42,16 +41,7 @@ class S3Double:
         self.objects: dict[str, bytes] = {}
         self.faults: deque[Fault] = deque()
         self.requests = 0
-        self._server = _Server(self)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(_Handler)
 
     def fault(self) -> Fault | None:
         """What the request that comes now meets."""
@@ -59,22 +49,13 @@ class S3Double:
         return self.faults.popleft() if self.faults else None
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
+class _Handler(Handler):
+    def serve(self) -> None:
+        {"DELETE": self._delete, "GET": self._get, "PUT": self._put}[self.command]()
 
-    def __init__(self, double: S3Double) -> None:
-        self.double = double
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def do_PUT(self) -> None:
-        double = self.server.double
-        data = self.rfile.read(int(self.headers["content-length"]))
+    def _put(self) -> None:
+        double = self.double
+        data = self.body()
         assert self.headers["if-none-match"] == "*"
         match double.fault():
             case Refuse() as refuse:
@@ -86,37 +67,28 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse(Refuse(412, "PreconditionFailed"))
             case _:
                 double.objects[self.path] = data
-                self._answer(200, b"")
+                self.answer(200, b"")
 
-    def do_GET(self) -> None:
-        double = self.server.double
+    def _get(self) -> None:
+        double = self.double
         match double.fault():
             case Refuse() as refuse:
                 self._refuse(refuse)
             case CutShort():
                 data = double.objects[self.path]
-                self._answer(200, data[: len(data) // 2], len(data))
+                self.answer(200, data[: len(data) // 2], content_length=str(len(data)))
                 self.close_connection = True
             case _:
-                self._answer(200, double.objects[self.path])
+                self.answer(200, double.objects[self.path])
 
-    def do_DELETE(self) -> None:
-        match self.server.double.fault():
+    def _delete(self) -> None:
+        match self.double.fault():
             case Refuse() as refuse:
                 self._refuse(refuse)
             case _:
-                self.server.double.objects.pop(self.path, None)
-                self._answer(204, b"")
+                self.double.objects.pop(self.path, None)
+                self.answer(204, b"")
 
     def _refuse(self, refuse: Refuse) -> None:
         body = f"<Error><Code>{refuse.code}</Code><Message>told to</Message></Error>"
-        self._answer(refuse.status, body.encode())
-
-    def _answer(self, status: int, body: bytes, promised: int | None = None) -> None:
-        self.send_response(status)
-        self.send_header("content-length", str(len(body) if promised is None else promised))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        self.answer(refuse.status, body.encode())

@@ -81,7 +81,7 @@ def test_an_event_says_all_that_the_collector_is_told_of_a_play(page, site, even
     [event] = eventually(site.events)
     assert uuid.UUID(event["event_id"]).version == 7
     opened_at = uuid.UUID(event["event_id"]).int >> 80
-    assert abs(opened_at + event["wall_ms"] - event["logged_at"]) <= 250
+    assert abs(opened_at + event["wall_ms"] - event["logged_at"]) <= 50
     uuid.UUID(event["play_id"])
     assert event["viewer_id"]
     assert "user_id" not in event
