@@ -7,22 +7,7 @@ import json
 from importlib import resources
 from typing import Any
 
-# What a user knows a service as -> its name among the endpoints. IAM and STS, which playlake needs
-# too, are one service for a whole partition: no region lacks them.
-SERVICES = {
-    "apigatewayv2": "apigateway",
-    "athena": "athena",
-    "cloudformation": "cloudformation",
-    "cloudwatch": "monitoring",
-    "events": "events",
-    "firehose": "firehose",
-    "glue": "glue",
-    "lambda": "lambda",
-    "logs": "logs",
-    "s3": "s3",
-    "sns": "sns",
-    "sqs": "sqs",
-}
+from playlake.deployment import SERVICES
 
 
 def regions() -> dict[str, list[str]]:

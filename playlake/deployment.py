@@ -3,11 +3,31 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from urllib.parse import quote
 
 from events.errors import PlaylakeError, SettingsError, Unavailable
 
 DEFAULT_STAGE = "dev"
+
+SERVICES: Mapping[str, str] = MappingProxyType(
+    {
+        "apigatewayv2": "apigateway",
+        "athena": "athena",
+        "cloudformation": "cloudformation",
+        "cloudwatch": "monitoring",
+        "events": "events",
+        "firehose": "firehose",
+        "glue": "glue",
+        "lambda": "lambda",
+        "logs": "logs",
+        "s3": "s3",
+        "sns": "sns",
+        "sqs": "sqs",
+    }
+)
+"""What a stack is made of: a service by botocore's name -> its name among AWS's endpoints. IAM and
+STS, which it needs too, are one service for a whole partition: no region lacks them."""
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]{0,15}")
 _STAGE = re.compile(r"[a-z][a-z0-9]{0,7}")

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from events.errors import PlaylakeError
-from playlake.deployment import Deployed, remark, unusable
+from playlake.deployment import SERVICES, Deployed, remark, unusable
 from playlake.diagnosis import (
     Finding,
     failed,
@@ -22,22 +22,6 @@ from playlake.drivers.permissions import check_permissions
 from playlake.drivers.session import FAULTS, Session, failures, meaning
 from playlake.drivers.stack import describe
 from playlake.policy import questions, read_policy
-
-SERVICES = (
-    "apigatewayv2",
-    "athena",
-    "cloudformation",
-    "cloudwatch",
-    "events",
-    "firehose",
-    "glue",
-    "lambda",
-    "logs",
-    "s3",
-    "sns",
-    "sqs",
-)
-"""What a stack is made of, by botocore's names; IAM is everywhere."""
 
 _EXAMPLE = "demo"
 
