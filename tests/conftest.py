@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,10 +27,13 @@ class Ran:
     err: str
 
 
-def run_playlake(*arguments: str | Path, timeout: float = 120) -> Ran:
-    """Run the command line to its end."""
+def run_playlake(
+    *arguments: object, timeout: float = 120, environment: Mapping[str, str] | None = None
+) -> Ran:
+    """Run the command line to its end; with no other environment than that, if one is given."""
     done = subprocess.run(
         [*PLAYLAKE, *map(str, arguments)],
+        env=environment,
         capture_output=True,
         text=True,
         timeout=timeout,

@@ -18,7 +18,7 @@ import boto3
 import httpx
 
 from events.registry import REGISTRY
-from tests.conftest import PLAYLAKE, Ran
+from tests.conftest import PLAYLAKE, Ran, run_playlake
 from tests.moto_server import moto
 
 REGION = "eu-west-1"
@@ -65,7 +65,7 @@ class Cloud:
 
     def run(self, *arguments: object, **environment: str) -> Ran:
         """Run the command line against it."""
-        return run_with(self.environment() | environment, *arguments)
+        return run_playlake(*arguments, environment=self.environment() | environment)
 
     def start(self, *arguments: object, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
         """Start the command line against it."""
@@ -145,20 +145,6 @@ def nobody() -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
-
-
-def run_with(environment: dict[str, str], *arguments: object, timeout: float = 60) -> Ran:
-    """Run the command line with no other environment than this."""
-    done = subprocess.run(
-        [*PLAYLAKE, *map(str, arguments)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def run_without(module: str, environment: dict[str, str], *arguments: str) -> Ran:

@@ -47,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.serve()
 
-    do_DELETE = do_GET = do_PUT = do_POST  # noqa: N815  (http.server's names)
+    do_DELETE = do_GET = do_HEAD = do_PATCH = do_PUT = do_POST  # noqa: N815  (http.server's names)
 
     def body(self) -> bytes:
         """What was sent."""

@@ -1,17 +1,14 @@
 """A proxy before AWS's stand-in that writes down what is asked: each call as IAM's action."""
 
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import botocore.session
 import httpx
+
+from tests.http_double import Handler, HttpDouble
 
 _CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/[^/]+/(?P<service>[^/]+)/aws4_request")
 _HOP = {"connection", "content-length", "host", "transfer-encoding", "content-encoding"}
@@ -32,12 +29,17 @@ ACTIONS = {
 }
 
 
-@dataclass
-class Recording:
-    """Where to talk to, and what was said: `service:Operation`, in order."""
+class Recording(HttpDouble):
+    """A proxy before `target`; `calls` is what was said, `service:Operation`, in order."""
 
-    url: str
-    calls: list[str] = field(default_factory=list)
+    def __init__(self, target: str) -> None:
+        self.calls: list[str] = []
+        self.client = httpx.Client(base_url=target, timeout=60)
+        super().__init__(_Handler)
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        self.client.close()
 
     def actions(self) -> set[str]:
         """What a policy has to allow for these calls."""
@@ -45,32 +47,13 @@ class Recording:
         return {action for call in called for action in ACTIONS.get(call, [call])}
 
 
-@contextmanager
-def recording(target: str) -> Iterator[Recording]:
-    """A proxy before `target`, on loopback."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.recording = Recording(f"http://127.0.0.1:{server.server_address[1]}")
-    server.client = httpx.Client(base_url=target, timeout=60)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server.recording
-    finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
-        server.client.close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def _forward(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        self.server.recording.calls.append(_operation(self.command, self.path, self.headers, body))
+class _Handler(Handler):
+    def serve(self) -> None:
+        body = self.body()
+        self.double.calls.append(_operation(self.command, self.path, self.headers, body))
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP}
         # The signature covers the host; the stand-in does not check it.
-        answer = self.server.client.request(self.command, self.path, headers=headers, content=body)
+        answer = self.double.client.request(self.command, self.path, headers=headers, content=body)
         self.send_response_only(answer.status_code)
         for name, value in answer.headers.items():
             if name.lower() not in _HOP:
@@ -79,11 +62,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(answer.content)
-
-    do_DELETE = do_GET = do_HEAD = do_PATCH = do_POST = do_PUT = _forward  # noqa: N815
-
-    def log_message(self, *_: object) -> None:
-        """Nothing: the recording is the log."""
 
 
 def _operation(method: str, path: str, headers: Any, body: bytes) -> str:

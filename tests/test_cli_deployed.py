@@ -14,8 +14,8 @@ import pytest
 from playlake.diagnosis import Verdict
 from playlake.drivers.checkup import check_up
 from playlake.drivers.session import Session
-from tests.conftest import eventually, running_dev
-from tests.deployed import BUCKET, NAME, OUTPUTS, cloud, interrupt, nobody, run_with, run_without
+from tests.conftest import eventually, run_playlake, running_dev
+from tests.deployed import BUCKET, NAME, OUTPUTS, cloud, interrupt, nobody, run_without
 
 DEMO = ("--identifier", "demo")
 DAY_SQL = (
@@ -215,7 +215,8 @@ def test_doctor_finds_a_clock_that_aws_would_refuse(aws, monkeypatch):
 
 
 def test_doctor_without_credentials_says_how_to_get_some(aws):
-    ran = run_with(nobody() | {"AWS_REGION": "eu-west-1"}, "doctor", "--format", "json")
+    alone = nobody() | {"AWS_REGION": "eu-west-1"}
+    ran = run_playlake("doctor", "--format", "json", environment=alone)
     assert (ran.code, verdicts(ran)["credentials"]) == (1, "failed")
     assert "aws sso login" in ran.out
     assert "stack" not in verdicts(ran)
@@ -265,7 +266,7 @@ def test_what_cannot_be_done_is_one_line_and_an_exit_code(aws, arguments, code, 
 )
 def test_what_the_environment_lacks_is_one_line_with_what_to_do(environment, code, words):
     began = time.monotonic()
-    ran = run_with(nobody() | environment, "partitions", *DEMO)
+    ran = run_playlake("partitions", *DEMO, environment=nobody() | environment)
     assert (ran.code, ran.out) == (code, "")
     assert ran.err.count("\n") == 1, ran.err
     assert words in ran.err

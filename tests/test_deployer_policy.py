@@ -25,7 +25,7 @@ from deploy.policy import (
 from playlake.policy import questions, read_policy
 from tests.ministack import ACCOUNT, Ministack, ministack
 from tests.packaged import ALL_SWITCHES, REGION, ROOT, SERVERLESS, packaged, service
-from tests.recording_proxy import Recording, recording
+from tests.recording_proxy import Recording
 
 NAMES = {
     "Identifier": "demo",
@@ -281,7 +281,7 @@ def calls() -> Iterable[Recording]:
     # The emulator has no named queries.
     first, second = ("savedQueries=no",), ("savedQueries=no", "logDays=7")
     packaged(*first)
-    with ministack() as aws, recording(aws.url) as proxy:
+    with ministack() as aws, Recording(aws.url) as proxy:
         shell = Shell(aws, proxy)
         assert "Service deployed to stack playlake-demo-dev" in shell.deploy(*first)
         assert "Service deployed to stack playlake-demo-dev" in shell.deploy(*second)
