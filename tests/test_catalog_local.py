@@ -3,9 +3,11 @@
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from catalog.drivers.database import Database
 from catalog.drivers.local import LocalCatalog
 from events.errors import CatalogUnavailable, SettingsError
 from tests.catalog_suite import PLAYS, FileCatalogSuite, Lake, keys
@@ -52,6 +54,19 @@ class TestLocalCatalog(FileCatalogSuite):
         assert [process.wait(timeout=60) for process in running] == [0, 0]
         with LocalCatalog(lake.root, database) as catalog:
             assert keys(catalog) == written
+
+    def test_many_make_the_database_at_once(self, tmp_path):
+        # Each round is a race of its own, which some open lost before they looked again.
+        for number in range(60):
+            path, together = tmp_path / f"{number}.db", threading.Barrier(8)
+
+            def open_and_close(path=path, together=together):
+                together.wait()
+                Database(path).close()
+
+            with ThreadPoolExecutor(8) as threads:
+                opening = [threads.submit(open_and_close) for _ in range(8)]
+            assert [each.exception() for each in opening] == [None] * 8
 
     def test_a_reader_sees_a_replacement_whole(self, lake, catalog, tmp_path):
         old = [lake.write("2026-11-24"), lake.write("2026-11-24")]

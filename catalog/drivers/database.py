@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from catalog.data_file import DataFile, Partition
 from events.errors import CatalogUnavailable
 
 _BUSY_SECONDS = 30.0
+_LOOK_AGAIN_SECONDS = 0.01
 
 # `data_file` is ordered by partition, so that planning a query reads one range per table.
 # `superseded` remembers which file holds the rows of one that must not be counted again.
@@ -83,12 +85,23 @@ class Database:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    # Asking first matters: changing the mode takes a lock that SQLite does not wait for.
-    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        connection.execute("PRAGMA journal_mode = WAL")
+    _set_wal(connection)
     # A power cut may lose the last transactions, never the order of them: `sync` finds the files.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.executescript(_SCHEMA)
+
+
+def _set_wal(connection: sqlite3.Connection) -> None:
+    # Changing the mode takes a lock that SQLite does not wait for, whatever its timeout: of several
+    # processes that make the database at once, one changes it and the others look again.
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 @contextmanager
