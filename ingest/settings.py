@@ -14,8 +14,10 @@ from ingest.cors import ANY_ORIGIN
 from ingest.stream import Stream
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s,*?#@]+")
-# Firehose's own rule (API reference, "PutRecordBatch", DeliveryStreamName).
+# The services' own rules (API references, "PutRecordBatch", DeliveryStreamName, and "PutRecords",
+# StreamName).
 _DELIVERY_STREAM = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+_KINESIS_STREAM = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,9 @@ class Settings:
     """Where the records go, and which pages may read the answers."""
 
     stream: str
-    """`firehose://name`, a delivery stream in the region and account that the AWS environment
-    names as for any AWS client, or `spool:///absolute/path/spool.db` (PLAYLAKE_STREAM)."""
+    """`firehose://name`, a delivery stream, or `kinesis://name`, a Kinesis stream, in the region
+    and account that the AWS environment names as for any AWS client, or
+    `spool:///absolute/path/spool.db` (PLAYLAKE_STREAM)."""
     allowed_origins: frozenset[str] = frozenset({ANY_ORIGIN})
     """Exact origins, or "*" for any (PLAYLAKE_ALLOWED_ORIGINS, separated by commas)."""
 
@@ -34,7 +37,7 @@ class Settings:
         stream = environment.get("PLAYLAKE_STREAM", "")
         if not stream:
             raise SettingsError(
-                "PLAYLAKE_STREAM is not set: name a stream, as firehose://name"
+                "PLAYLAKE_STREAM is not set: name a stream, as firehose://name, kinesis://name"
                 " or spool:///path/to.db"
             )
         origins = environment.get("PLAYLAKE_ALLOWED_ORIGINS")
@@ -82,19 +85,36 @@ def _open_spool(url: SplitResult) -> Stream:
 
 
 def _open_firehose(url: SplitResult) -> Stream:
-    rest = url.path or url.query or url.fragment
-    if rest or not _DELIVERY_STREAM.fullmatch(url.netloc):
-        raise SettingsError(
-            f"{url.geturl()!r} names no delivery stream: write firehose://name, the name of 1 to 64"
-            " letters, digits, dots, dashes and underscores; the region is AWS_DEFAULT_REGION"
-        )
+    if not _is_name(url, _DELIVERY_STREAM):
+        raise _nameless(url, "delivery stream", 64)
     from ingest.drivers.firehose import FirehoseStream  # noqa: PLC0415  (botocore takes 0.4 s)
 
     return FirehoseStream(url.netloc)
 
 
+def _open_kinesis(url: SplitResult) -> Stream:
+    if not _is_name(url, _KINESIS_STREAM):
+        raise _nameless(url, "Kinesis stream", 128)
+    from ingest.drivers.kinesis import KinesisStream  # noqa: PLC0415  (botocore takes 0.4 s)
+
+    return KinesisStream(url.netloc)
+
+
+def _is_name(url: SplitResult, rule: re.Pattern[str]) -> bool:
+    return not (url.path or url.query or url.fragment) and bool(rule.fullmatch(url.netloc))
+
+
+def _nameless(url: SplitResult, noun: str, longest: int) -> SettingsError:
+    return SettingsError(
+        f"{url.geturl()!r} names no {noun}: write {url.scheme}://name, the name"
+        f" of 1 to {longest} letters, digits, dots, dashes and underscores; the region is"
+        " AWS_DEFAULT_REGION"
+    )
+
+
 OPENERS: dict[str, Callable[[SplitResult], Stream]] = {
     "firehose": _open_firehose,
+    "kinesis": _open_kinesis,
     "spool": _open_spool,
 }
 """What opens a stream, by the scheme of its URL."""

@@ -13,7 +13,7 @@ from deploy.packaging import endpoints
 from deploy.packaging.elf import Library
 from deploy.packaging.errors import PackagingError
 
-SERVICES = ("firehose", "glue", "s3", "sts", "xray")
+SERVICES = ("firehose", "glue", "kinesis", "s3", "sts", "xray")
 """The services that the functions make clients of; botocore's models of 400 others stay behind.
 X-Ray's is made by its SDK, when it is imported anywhere but in Lambda: in an emulator of it."""
 
