@@ -12,6 +12,8 @@ _DATA_FILE = re.compile(
     rf"(?P<table>[a-z][a-z0-9_]*)/{PARTITION_KEY}=(?P<dt>\d{{4}}-\d\d-\d\d)/part-[0-9a-z-]+\.parquet"
 )
 
+_COMPACTED = re.compile(r".*/part-c[0-9a-f]{32}\.parquet")
+
 
 def object_key(table: str, dt: str, key: str) -> str:
     """The object of one partition's rows; `key` derives from the rows: small letters, digits."""
@@ -25,3 +27,14 @@ def parse_key(object_key: str) -> tuple[str, str] | None:
     """
     found = _DATA_FILE.fullmatch(object_key)
     return (found["table"], found["dt"]) if found else None
+
+
+def compacted_key(table: str, dt: str, key: str) -> str:
+    """The object of a partition's compacted rows. The letter keeps it apart from a batch of the
+    very same rows."""
+    return object_key(table, dt, f"c{key}")
+
+
+def is_compacted(object_key: str) -> bool:
+    """Whether compaction made this data file: a batch's name is a letter shorter."""
+    return _COMPACTED.fullmatch(object_key) is not None

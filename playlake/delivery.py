@@ -8,7 +8,6 @@ says why. (`events.errors.Unavailable` is how a handler or a store tells the one
 """
 
 import gzip
-import json
 import logging
 import random
 import threading
@@ -23,6 +22,7 @@ from uuid import uuid4
 from events.errors import Unavailable
 from ingest.drivers.spool import DEFAULT_BUFFERING, Batch, Buffering, Spool, SpooledRecord
 from playlake.invocation import LAMBDA_ARN, Failure, Transform, Transformed, invoke
+from transform.failed import FAILED, Failed, failed_line
 from transform.store import Store
 
 _logger = logging.getLogger("playlake.delivery")
@@ -206,7 +206,7 @@ class Delivery:
                 error_record(record, transformed.failure, batch.attempts, ended_ms)
                 for record in transformed.failed
             ]
-            self._put("failed/processing-failed", batch, b"".join(lines))
+            self._put(FAILED, batch, b"".join(lines))
 
     def _put(self, prefix: str, batch: Batch, data: bytes) -> None:
         day = datetime.fromtimestamp(batch.arrived_ms / 1_000, UTC).date()
@@ -224,20 +224,12 @@ class Delivery:
 
 
 def error_record(record: SpooledRecord, failure: Failure, attempts: int, ended_ms: int) -> bytes:
-    """A line of what Firehose writes under processing-failed/, the record's own data in it.
-
-    Source: Amazon Data Firehose Developer Guide, "Handle failure in data transformation".
-    """
-    fields = {
-        "attemptsMade": attempts,
-        "arrivalTimestamp": record.arrived_ms,
-        "errorCode": failure.code,
-        "errorMessage": failure.message,
-        "attemptEndingTimestamp": ended_ms,
-        "rawData": b64encode(record.data).decode("ascii"),
-        "lambdaArn": LAMBDA_ARN,
-    }
-    return json.dumps(fields).encode() + b"\n"
+    """The record as Firehose files it: see `transform.failed.failed_line`."""
+    return failed_line(
+        b64encode(record.data).decode("ascii"),
+        record.arrived_ms,
+        Failed(failure.code, failure.message, attempts, ended_ms, LAMBDA_ARN),
+    )
 
 
 def _up_to(seconds: float) -> float:

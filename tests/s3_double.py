@@ -1,5 +1,6 @@
 """S3 where moto cannot be it: conflicts, overload, refusals and answers that are lost."""
 
+import hashlib
 from collections import deque
 from dataclasses import dataclass
 
@@ -34,7 +35,8 @@ Fault = Refuse | LoseAnswer | CutShort
 class S3Double(HttpDouble):
     """Objects by path, at `url` while its `with` lasts; each request meets the next of `faults`.
 
-    Every PUT must be conditional, and the object that was there first stays. `requests` counts.
+    Every PUT must be conditional: on there being no object, or on the one that has the tag.
+    `requests` counts.
     """
 
     def __init__(self) -> None:
@@ -56,18 +58,23 @@ class _Handler(Handler):
     def _put(self) -> None:
         double = self.double
         data = self.body()
-        assert self.headers["if-none-match"] == "*"
+        there = double.objects.get(self.path)
+        expected = self.headers["if-match"]
+        assert expected or self.headers["if-none-match"] == "*"
+        fits = there is None if expected is None else there is not None and _tag(there) == expected
         match double.fault():
             case Refuse() as refuse:
                 self._refuse(refuse)
             case LoseAnswer():
                 double.objects[self.path] = data
                 self.close_connection = True
-            case _ if self.path in double.objects:
+            case _ if expected and there is None:
+                self._refuse(Refuse(404, "NoSuchKey"))
+            case _ if not fits:
                 self._refuse(Refuse(412, "PreconditionFailed"))
             case _:
                 double.objects[self.path] = data
-                self.answer(200, b"")
+                self.answer(200, b"", etag=_tag(data))
 
     def _get(self) -> None:
         double = self.double
@@ -76,10 +83,14 @@ class _Handler(Handler):
                 self._refuse(refuse)
             case CutShort():
                 data = double.objects[self.path]
-                self.answer(200, data[: len(data) // 2], content_length=str(len(data)))
+                half = data[: len(data) // 2]
+                self.answer(200, half, content_length=str(len(data)), etag=_tag(data))
                 self.close_connection = True
+            case _ if self.path not in double.objects:
+                self._refuse(Refuse(404, "NoSuchKey"))
             case _:
-                self.answer(200, double.objects[self.path])
+                data = double.objects[self.path]
+                self.answer(200, data, etag=_tag(data))
 
     def _delete(self) -> None:
         match self.double.fault():
@@ -92,3 +103,7 @@ class _Handler(Handler):
     def _refuse(self, refuse: Refuse) -> None:
         body = f"<Error><Code>{refuse.code}</Code><Message>told to</Message></Error>"
         self.answer(refuse.status, body.encode())
+
+
+def _tag(data: bytes) -> str:
+    return f'"{hashlib.md5(data).hexdigest()}"'

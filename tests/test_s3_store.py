@@ -11,6 +11,7 @@ from tests.s3_double import CONFLICT, DENIED, SLOW_DOWN, CutShort, LoseAnswer, R
 from transform.drivers import s3_store
 from transform.drivers.s3_store import S3Store
 from transform.settings import open_store
+from transform.store import Stale
 
 
 @pytest.fixture
@@ -54,6 +55,16 @@ def test_a_write_that_lost_the_conflict_is_success_and_the_first_object_stays(st
     store.put("a", b"second")
     assert double.objects == {"/lake/t/a": b"first"}
     assert double.requests == 2
+
+
+def test_a_save_whose_answer_was_lost_finds_its_own_and_a_stale_one_says_so(store, double):
+    first = store.save("a", b"1", None)
+    double.faults.append(LoseAnswer())
+    second = store.save("a", b"2", first)  # botocore's second try meets the first's object
+    assert store.load("a") == second
+    with pytest.raises(Stale):
+        store.save("a", b"late", first)
+    assert double.objects == {"/lake/t/a": b"2"}
 
 
 def test_a_conflict_that_stays_is_unavailable_in_the_end(store, double, slept):

@@ -11,6 +11,7 @@ from events.errors import StoreUnavailable
 from tests.moto_server import moto
 from transform.drivers.file_store import FileStore
 from transform.drivers.s3_store import S3Store
+from transform.store import Stale
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,55 @@ def test_the_object_that_was_there_first_stays(store):
     store.put("a", b"first")
     store.put("a", b"second")
     assert store.get("a") == b"first"
+
+
+def test_an_object_that_changes_is_what_was_saved_last(store):
+    assert store.load("a/b.json") is None
+    first = store.save("a/b.json", b"1", None)
+    assert store.load("a/b.json") == first
+    second = store.save("a/b.json", b"2", first)
+    assert store.load("a/b.json") == second
+    assert second.data == b"2"
+
+
+def test_of_two_that_saw_the_same_version_one_is_stale(store):
+    store.save("a", b"1", None)
+    mine, theirs = store.load("a"), store.load("a")
+    store.save("a", b"mine", mine)
+    with pytest.raises(Stale):
+        store.save("a", b"theirs", theirs)
+    with pytest.raises(Stale):
+        store.save("a", b"new", None)
+    store.delete("a")
+    with pytest.raises(Stale):
+        store.save("a", b"late", mine)
+    assert store.load("a") is None
+
+
+COUNTER = """
+    import sys
+    from pathlib import Path
+    from transform.drivers.file_store import FileStore
+    from transform.store import Stale
+    store, name, done = FileStore(Path(sys.argv[1])), sys.argv[2], 0
+    while done < 50:
+        seen = store.load("count")
+        try:
+            store.save("count", b"%d %s" % (int(seen.data.split()[0]) + 1, name.encode()), seen)
+        except Stale:
+            continue
+        done += 1
+"""
+
+
+def test_no_count_is_lost_between_processes(tmp_path):
+    FileStore(tmp_path).save("count", b"0 none", None)
+    counting = [
+        subprocess.Popen([sys.executable, "-c", textwrap.dedent(COUNTER), str(tmp_path), name])
+        for name in ("a", "b", "c")
+    ]
+    assert [each.wait(60) for each in counting] == [0, 0, 0]
+    assert FileStore(tmp_path).get("count").split()[0] == b"150"
 
 
 WRITER = """

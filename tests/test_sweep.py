@@ -1,7 +1,5 @@
 """A sweep: every partition of a lake compacted, by one Lambda or by two at once."""
 
-import threading
-from collections.abc import Callable, Iterator
 from functools import cache
 
 import pyarrow as pa
@@ -10,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from events.registry import REGISTRY
+from tests.memory_store import Memory, Stepped
 from tests.records import ARRIVED, LAB_PLAY, record
 from transform.compaction import compact
 from transform.parquet import DataObject, data_objects
@@ -20,25 +19,6 @@ from transform.sweep import sweep
 PLAYS = REGISTRY.table("video_play_events")
 DT = "2018-08-29"
 FOLDER = f"video_play_events/dt={DT}"
-
-
-class Memory(dict[str, bytes]):
-    """A store as S3 is one: a put is conditional, what is there first stays."""
-
-    def put(self, key: str, data: bytes) -> None:
-        self.setdefault(key, data)
-
-    def get(self, key: str) -> bytes:
-        return self[key]
-
-    def keys(self, prefix: str = "") -> Iterator[str]:
-        return (key for key, _ in self.sizes(prefix))
-
-    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        return iter([(key, len(self[key])) for key in sorted(self) if key.startswith(prefix)])
-
-    def delete(self, key: str) -> None:
-        self.pop(key, None)
 
 
 def deliver(store: Store, *ids: str) -> str:
@@ -141,49 +121,6 @@ def test_files_that_are_small_but_too_much_in_memory_are_compacted_by_fewer_at_a
     assert f"video_play_events dt={DT}, 8 files" in swept.to_dict()["too_large"]
 
 
-class Killed(BaseException):
-    """Lambda's time is up."""
-
-
-class Sweep:
-    """A sweep that halts before each call of its store; `step` lets it make that call."""
-
-    def __init__(self, store: Memory, calls: int, most_bytes: int) -> None:
-        self.over = False
-        self._store = store
-        self._calls = calls
-        self._turn, self._halted = threading.Semaphore(0), threading.Semaphore(0)
-        threading.Thread(target=self._run, args=(most_bytes,), daemon=True).start()
-        self._wait()
-
-    def step(self) -> None:
-        self._turn.release()
-        self._wait()
-
-    def __getattr__(self, name: str) -> Callable[..., object]:
-        def call(*arguments: object) -> object:
-            self._halted.release()
-            self._turn.acquire()
-            self._calls -= 1
-            if self._calls < 0:
-                raise Killed
-            return getattr(self._store, name)(*arguments)
-
-        return call
-
-    def _run(self, most_bytes: int) -> None:
-        try:
-            sweep(self, most_bytes)
-        except Killed:
-            pass
-        finally:
-            self.over = True
-            self._halted.release()
-
-    def _wait(self) -> None:
-        assert self._halted.acquire(timeout=10)
-
-
 @settings(max_examples=120, deadline=None)
 @given(
     turns=st.lists(st.integers(0, 2), min_size=1, max_size=40),
@@ -204,7 +141,7 @@ def test_whatever_the_order_of_two_sweeps_calls_every_event_is_in_some_file(
     most_bytes = 3 * len(store[keys[0]]) if few_bytes else 2**20
     delivered = {"a", "b", "c", "d"}
     batches = iter([("e",), ("a", "b"), ("b", "c"), ("f", "d")])  # some are delivered again
-    sweeps = [Sweep(store, each, most_bytes) for each in calls]
+    sweeps = [Stepped(store, each, lambda held: sweep(held, most_bytes)) for each in calls]
     for turn in [*turns, *[0] * 40, *[1] * 40]:
         if turn < 2:
             if not sweeps[turn].over:
@@ -213,6 +150,6 @@ def test_whatever_the_order_of_two_sweeps_calls_every_event_is_in_some_file(
             deliver(store, *batch)
             delivered |= set(batch)
         assert delivered <= set(ids_of(store))
-    assert all(each.over for each in sweeps)
+    assert all(each.over and each.error is None for each in sweeps)
     sweep(store)
     assert ids_of(store) == sorted(delivered)

@@ -37,16 +37,19 @@ def deliver(
     """
     records = records_of(event)
     processed = processor.process(records, now_ms=time.time_ns() // 1_000_000)
-    _write(data_objects(processed.tables), store, puts_at_once)
+    write(data_objects(processed.tables), store, puts_at_once)
     rows = {name: len(table) for name, table in processed.tables.items()}
     return Delivered(response_to(records, processed.outcomes), rows)
 
 
-def _write(objects: Iterable[DataObject], store: Store, puts_at_once: int) -> None:
-    """Put every object; when one fails, those that are not begun are left."""
+def write(objects: Iterable[DataObject], store: Store, puts_at_once: int) -> list[str]:
+    """Put every object, and give their keys; when one fails, those that are not begun are left."""
+
+    def put(each: DataObject) -> str:
+        store.put(each.key, each.data)
+        return each.key
+
     if puts_at_once == 1:
-        for each in objects:
-            store.put(each.key, each.data)
-        return
+        return [put(each) for each in objects]
     with ThreadPoolExecutor(puts_at_once) as pool:
-        list(pool.map(lambda each: store.put(each.key, each.data), objects))
+        return list(pool.map(put, objects))

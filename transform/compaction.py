@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from events.arrow import schema
-from events.layout import REPLACES, object_key
+from events.layout import REPLACES, compacted_key
 from events.table import Table
 from transform.enrich import distinct
 from transform.parquet import digest, encode
@@ -43,8 +43,7 @@ def compact(
     rows = pa.concat_tables(_read_all(store, table, sorted(keys), most_bytes))
     kept = distinct(rows.sort_by("received_at"))
     kept = kept.sort_by([(name, "ascending") for name in table.sort_by])
-    # The letter keeps a compacted file apart from a batch of the very same rows.
-    key = object_key(table.name, dt, f"c{digest(kept)}")
+    key = compacted_key(table.name, dt, digest(kept))
     replaced = tuple(each for each in sorted(keys) if each != key)
     store.put(key, encode(kept, {REPLACES: json.dumps(replaced)}))
     return Compacted(key, replaced, len(kept), len(rows) - len(kept))

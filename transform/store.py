@@ -1,6 +1,7 @@
-"""The store port: named objects, whole or absent."""
+"""The store port: named objects, whole or absent, and the few that change."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -28,3 +29,32 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the object; one that is not there is removed already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """An object as it was when it was read or written; `tag` tells it from what it becomes."""
+
+    data: bytes
+    tag: str
+
+
+class Stale(Exception):
+    """Somebody else changed the object since it was read; nothing was written."""
+
+
+class VersionedStore(Protocol):
+    """Objects that change, each write naming the version that it was made from.
+
+    Every method raises `events.errors.StoreUnavailable` when the store does not answer.
+    """
+
+    def load(self, key: str) -> Version | None:
+        """The object as it is now; None where there is none."""
+
+    def save(self, key: str, data: bytes, seen: Version | None) -> Version:
+        """Make `data` the object at `key`, durably, if it still is what was `seen` (None: absent).
+
+        Of two writers that saw the same one is stale: raises Stale. `data` must differ from what
+        anybody else writes, for that is how a writer whose answer was lost finds its own again.
+        """

@@ -1,12 +1,15 @@
 """The store on a local filesystem."""
 
+import fcntl
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from events.errors import StoreUnavailable
+from transform.store import Stale, Version
 
 # Half-written objects wait here, outside every table's folder: DuckDB, unlike Athena, reads what a
 # glob finds, and a torn file under it breaks every query.
@@ -60,6 +63,37 @@ class FileStore:
             (self.root / key).unlink(missing_ok=True)
         except OSError as error:
             raise StoreUnavailable(f"cannot delete {self.root / key}: {error.strerror}") from error
+
+    def load(self, key: str) -> Version | None:
+        """See `transform.store.VersionedStore.load`."""
+        try:
+            data = self.get(key)
+        except KeyError:
+            return None
+        return Version(data, hashlib.sha256(data).hexdigest())
+
+    def save(self, key: str, data: bytes, seen: Version | None) -> Version:
+        """See `transform.store.VersionedStore.save`; writers wait for one another."""
+        path = self.root / key
+        try:
+            with self._alone():
+                if self.load(key) != seen:
+                    raise Stale(key)
+                _make_folder(path.parent)
+                self._write_aside(data).replace(path)
+                _sync_folder(path.parent)
+        except OSError as error:
+            raise StoreUnavailable(f"cannot write {path}: {error.strerror}") from error
+        return Version(data, hashlib.sha256(data).hexdigest())
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While inside, no other process is; one that dies there lets the next in."""
+        folder = self.root / _WRITING
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _write_aside(self, data: bytes) -> Path:
         folder = self.root / _WRITING

@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from botocore.config import Config
@@ -10,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
 from events.errors import SettingsError, StoreUnavailable
+from transform.store import Stale, Version
 
 # botocore's standard mode tries again what may pass: SlowDown and other 5xx, throttling, timeouts,
 # broken connections. Five calls that time out and the pauses between them come to 75 s at most, of
@@ -22,8 +24,10 @@ CONFIG = Config(
 )
 
 # A conditional write's answers. Source: Amazon S3 User Guide, "Prevent object overwrites with
-# conditional writes". The key derives from the content, so an object that is there is this one.
+# conditional writes". Where the key derives from the content, an object that is there is this one.
 _EXISTS = "PreconditionFailed"
+# Of a write that expects a version: the object was deleted meanwhile.
+_GONE = "NoSuchKey"
 # 409: another write or a delete of the key is under way; S3 says to upload again. botocore does
 # not: it takes a 409 for the caller's fault.
 _UNDER_WAY = "ConditionalRequestConflict"
@@ -64,21 +68,34 @@ class S3Store:
 
     def put(self, key: str, data: bytes) -> None:
         """See `transform.store.Store.put`."""
-        for longest in _LONGEST_PAUSES_SECONDS:
-            if self._wrote(key, data):
-                return
-            self._sleep(self._random() * longest)
-        if not self._wrote(key, data):
-            raise StoreUnavailable(
-                f"cannot write {self._url(key)}: other writes to it stay under way"
-                f" ({_UNDER_WAY}). Find out what else writes to this prefix."
-            )
+        self._write(key, data, {"IfNoneMatch": "*"})
+
+    def load(self, key: str) -> Version | None:
+        """See `transform.store.VersionedStore.load`. S3 reads what was written last."""
+        try:
+            return self._read(key)
+        except KeyError:
+            return None
+
+    def save(self, key: str, data: bytes, seen: Version | None) -> Version:
+        """See `transform.store.VersionedStore.save`."""
+        tag = self._write(key, data, {"IfMatch": seen.tag} if seen else {"IfNoneMatch": "*"})
+        if tag is not None:
+            return Version(data, tag)
+        # botocore tries again by itself, and then meets what its first try wrote.
+        found = self.load(key)
+        if found is None or found.data != data:
+            raise Stale(key)
+        return found
 
     def get(self, key: str) -> bytes:
         """See `transform.store.Store.get`."""
+        return self._read(key).data
+
+    def _read(self, key: str) -> Version:
         try:
             found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
-            return bytes(found["Body"].read())
+            return Version(bytes(found["Body"].read()), found["ETag"])
         except self._client.exceptions.NoSuchKey:
             raise KeyError(key) from None
         except (ClientError, BotoCoreError) as error:
@@ -105,19 +122,34 @@ class S3Store:
         except (ClientError, BotoCoreError) as error:
             raise self._unavailable("delete", key, error) from error
 
-    def _wrote(self, key: str, data: bytes) -> bool:
-        """Whether the object is there now; False when somebody else is at it."""
+    def _write(self, key: str, data: bytes, condition: Mapping[str, str]) -> str | None:
+        """The tag of the object that is there now, None when the condition did not hold."""
+        for longest in _LONGEST_PAUSES_SECONDS:
+            with suppress(_UnderWay):
+                return self._write_once(key, data, condition)
+            self._sleep(self._random() * longest)
         try:
-            self._client.put_object(
-                Bucket=self._bucket, Key=self._prefix + key, Body=data, IfNoneMatch="*"
+            return self._write_once(key, data, condition)
+        except _UnderWay:
+            raise StoreUnavailable(
+                f"cannot write {self._url(key)}: other writes to it stay under way"
+                f" ({_UNDER_WAY}). Find out what else writes to this prefix."
+            ) from None
+
+    def _write_once(self, key: str, data: bytes, condition: Mapping[str, str]) -> str | None:
+        try:
+            written = self._client.put_object(
+                Bucket=self._bucket, Key=self._prefix + key, Body=data, **condition
             )
         except ClientError as error:
-            if _code(error) not in (_EXISTS, _UNDER_WAY):
-                raise self._unavailable("write", key, error) from error
-            return _code(error) == _EXISTS
+            if _code(error) == _UNDER_WAY:
+                raise _UnderWay from error
+            if _code(error) in (_EXISTS, _GONE):
+                return None
+            raise self._unavailable("write", key, error) from error
         except BotoCoreError as error:
             raise self._unavailable("write", key, error) from error
-        return True
+        return str(written["ETag"])
 
     def _unavailable(self, verb: str, key: str, error: Exception) -> StoreUnavailable:
         problem = f"cannot {verb} {self._url(key)}: {error}"
@@ -127,6 +159,10 @@ class S3Store:
 
     def _url(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
+
+
+class _UnderWay(Exception):
+    """Another write of the key is under way."""
 
 
 def _open_client() -> Any:

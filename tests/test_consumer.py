@@ -1,0 +1,387 @@
+"""The consumer of a shard, without a stream: records in order, killed wherever it may be."""
+
+import base64
+import gzip
+import json
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from events.errors import PlaylakeError
+from events.layout import parse_key
+from tests.memory_store import Killed, Memory, Stepped
+from tests.records import ARRIVED, LAB_CLICK, LAB_PLAY, lines
+from transform.committing import Writer
+from transform.consumer import Clock, Committed, Habits, Limits, Misplaced, ShardConsumer
+from transform.drivers.file_store import FileStore
+from transform.gathering import Gathering, StreamRecord
+from transform.ledger import Ledger, Overtaken, Place, Standing, Totals, decode, encode
+from transform.process import Processor
+from transform.records import RawRecord
+from transform.sweep import sweep
+
+DAY_MS = 86_400_000
+STOPPED = Clock(lambda: 0.0, lambda: ARRIVED)
+
+
+@cache
+def record_at(number: int, events: int = 2) -> StreamRecord:
+    """The shard's `number`-th record: a few plays of several days, some of them broken."""
+    made = [
+        {
+            **LAB_PLAY,
+            "event_id": f"{number}-{each}",
+            "logged_at": ARRIVED - (number + each) % 3 * DAY_MS,
+            "ended_at": "late" if (number + each) % 7 == 0 else 14_000,
+        }
+        for each in range(events)
+    ]
+    data = base64.b64encode(lines(*made)).decode()
+    return StreamRecord(Place(1_000 + 10 * number), data, ARRIVED + number)
+
+
+def records(count: int) -> list[StreamRecord]:
+    return [record_at(number) for number in range(count)]
+
+
+class Lake(Memory):
+    """A bucket; `lake/` and the archive lie side by side in it."""
+
+    registered: set[str]
+
+    def rows(self) -> list[str]:
+        """The event of each row that a reader finds."""
+        return sorted(
+            each for key, data in self.items() if parse_key(key) for each in _ids_in(data)
+        )
+
+    def raw(self) -> list[bytes]:
+        """The lines of the archive."""
+        archived = (gzip.decompress(self[key]) for key in self if key.startswith("raw/"))
+        return sorted(line for data in archived for line in data.splitlines())
+
+
+@cache
+def _ids_in(data: bytes) -> list[str]:
+    return pq.ParquetFile(pa.BufferReader(data)).read(["event_id"])["event_id"].to_pylist()
+
+
+def lines_of(given: Sequence[StreamRecord]) -> list[bytes]:
+    return sorted(line for each in given for line in base64.b64decode(each.data).splitlines())
+
+
+def consumer(
+    store: object,
+    *,
+    size: int = 1_000,
+    seconds: float = 60.0,
+    clock: Clock = STOPPED,
+    heard: list[Committed] | None = None,
+    known: set[str] | None = None,
+) -> ShardConsumer:
+    register = set().update if known is None else known.update
+    return ShardConsumer(
+        Ledger(store, "plays", "shard-0"),
+        Processor(),
+        Writer(store, store, register, "plays-shard-0"),
+        Habits(Limits(size, seconds), clock, ([] if heard is None else heard).append),
+    )
+
+
+def ids(given: Sequence[StreamRecord]) -> list[str]:
+    return sorted(json.loads(line)["event_id"] for line in lines_of(given))
+
+
+def test_a_full_batch_is_committed_and_the_place_to_checkpoint_is_its_end():
+    lake, heard, known = Lake(), [], set()
+    shard = consumer(lake, size=2_000, heard=heard, known=known)
+    shard.start(None)
+    given = records(9)
+    assert shard.take(given) == given[7].place  # 4 records are over 2,000 bytes
+    assert [each.through for each in heard] == [given[3].place, given[7].place]
+    assert lake.rows() == ids(given[:8])
+    assert known == {key for key in lake if parse_key(key)}
+    assert shard.standing.totals == Totals(2, 8, 16, len(known))
+    assert shard.flush() == given[8].place
+    assert lake.rows() == ids(given)
+    assert lake.raw() == lines_of(given)
+    assert shard.flush() is None
+
+
+def test_a_batch_is_one_file_a_partition():
+    lake = Lake()
+    shard = consumer(lake, size=10**6)
+    shard.start(None)
+    shard.take(records(30))
+    shard.flush()
+    partitions = [parse_key(key) for key in lake if parse_key(key)]
+    assert len(partitions) == len(set(partitions)) == 4  # three days of plays, one of rejects
+
+
+def test_a_batch_is_committed_when_it_is_old_enough_though_nothing_more_comes():
+    now = [100.0]
+    shard = consumer(lake := Lake(), clock=Clock(lambda: now[0], lambda: ARRIVED), size=10**6)
+    shard.start(None)
+    assert shard.take(records(1)) is None
+    now[0] = 159.9
+    assert shard.take([]) is None
+    now[0] = 160.0
+    assert shard.take([]) == record_at(0).place
+    assert lake.rows() == ids(records(1))
+    now[0] = 1_000.0
+    assert shard.take([]) is None  # nothing was gathered: there is nothing to commit
+
+
+def test_records_that_were_committed_are_skipped_when_they_come_again():
+    lake = Lake()
+    first = consumer(lake)
+    first.start(None)
+    first.take(records(6))
+    first.flush()
+    again = consumer(lake)
+    assert again.start(record_at(1).place).through == record_at(5).place
+    again.take(records(8))
+    again.flush()
+    assert lake.rows() == ids(records(8))
+
+
+def test_records_of_one_aggregate_are_told_apart():
+    """The KPL packs records into one: they have its sequence number, and one of their own."""
+    packed = [StreamRecord(Place(7, sub), record_at(sub).data, ARRIVED) for sub in range(3)]
+    lake = Lake()
+    shard = consumer(lake, size=1)
+    shard.start(None)
+    assert shard.take(packed[:2]) == Place(7, 1)
+    again = consumer(lake)
+    again.start(Place(7, 0))
+    again.take(packed)
+    again.flush()
+    assert lake.rows() == ids(records(3))
+
+
+def test_a_checkpoint_beyond_the_lake_is_refused():
+    shard = consumer(Lake())
+    with pytest.raises(Misplaced, match=r"shard-0 was read through 5.*nothing.*--application"):
+        shard.start(Place(5))
+
+
+def test_of_two_that_have_the_shard_one_is_overtaken_and_writes_nothing():
+    lake = Lake()
+    late, prompt = consumer(lake), consumer(lake)
+    late.start(None)
+    prompt.start(None)
+    late.take(records(1))
+    prompt.take(records(2))
+    prompt.flush()
+    before = dict(lake)
+    with pytest.raises(Overtaken, match="another consumer of the shard"):
+        late.flush()
+    assert lake == before
+
+
+def test_half_of_a_batch_that_another_began_is_not_committed_when_it_stops():
+    lake = Lake()
+    dying = Stepped(lake, 3, lambda held: _consume(held, records(6)))
+    while not dying.over:
+        dying.step()
+    half = consumer(lake, size=10**6)
+    begun = half.start(None).begun
+    assert begun is not None
+    half.take(records(1))
+    assert half.flush() is None
+    whole = consumer(lake, size=10**6)
+    whole.start(None)
+    assert whole.take(records(6)) == begun
+    whole.flush()
+    assert lake.rows() == ids(records(6))
+
+
+def test_what_a_batch_began_with_and_the_stream_forgot_is_said_and_the_rest_goes_on(caplog):
+    lake = Lake()
+    dying = Stepped(lake, 2, lambda held: _consume(held, records(6)))
+    while not dying.over:
+        dying.step()
+    after = consumer(lake)
+    begun = after.start(None).begun
+    given = [each for each in records(10) if each.place > begun]
+    with caplog.at_level(logging.ERROR, "playlake.consumer"):
+        after.take(given)
+        after.flush()
+    assert "are no longer in the stream" in caplog.text
+    assert "retention" in caplog.text
+    assert lake.rows() == ids(given)
+
+
+def test_a_shard_that_ended_is_in_the_lake_to_its_last_record_and_says_so():
+    lake = Lake()
+    shard = consumer(lake, size=10**6)
+    shard.start(None)
+    shard.take(records(3))
+    shard.end()
+    assert lake.rows() == ids(records(3))
+    assert consumer(lake).start(None).ended
+
+
+def test_a_record_that_cannot_be_processed_is_filed_and_takes_no_neighbour_with_it():
+    class Picky(Processor):
+        def process(self, given, now_ms):
+            if any(each.record_id == "1010" for each in given):
+                raise RuntimeError("a fault in the transform")
+            return super().process(given, now_ms)
+
+    lake = Lake()
+    shard = ShardConsumer(
+        Ledger(lake, "plays", "shard-0"), Picky(), Writer(lake, lake, set().update, "plays-shard-0")
+    )
+    shard.start(None)
+    shard.take(records(4))
+    shard.flush()
+    good = [each for each in records(4) if each.place != Place(1010)]
+    assert lake.rows() == ids(good)
+    (key,) = [key for key in lake if key.startswith("failed/")]
+    (line,) = gzip.decompress(lake[key]).splitlines()
+    assert json.loads(line)["rawData"] == record_at(1).data
+    assert json.loads(line)["errorMessage"] == "RuntimeError: a fault in the transform"
+
+
+def test_chunks_give_the_rows_that_one_batch_gives():
+    given = [*records(40), record_at(3)]  # one comes twice
+    whole = Processor().process(
+        [RawRecord(str(each.place), each.data, each.arrived_ms) for each in given], ARRIVED
+    )
+    gathering = Gathering(Processor(), None, chunk_bytes=700)
+    for each in given:
+        gathering.add(each)
+    gathered = gathering.finish()
+    assert gathered.tables.keys() == whole.tables.keys()
+    for name, table in whole.tables.items():
+        order = [(column, "ascending") for column in ("dt", "event_id")]
+        assert gathered.tables[name].sort_by(order).equals(table.sort_by(order))
+
+
+def test_a_folder_is_consumed_like_a_bucket(tmp_path):
+    root = FileStore(tmp_path)
+    shard = ShardConsumer(
+        Ledger(root, "plays", "shard-0"),
+        Processor(),
+        Writer(FileStore(tmp_path / "lake"), root, set().update, "plays-shard-0"),
+    )
+    shard.start(None)
+    shard.take([*records(2), _click()])
+    shard.flush()
+    assert decode(root.get("consumed/plays/shard-0.json")).through == _click().place
+    assert {key.split("/")[0] for key, _ in FileStore(tmp_path / "lake").sizes()} == {
+        "custom_events",
+        "rejected_events",
+        "video_play_events",
+    }
+
+
+def _click() -> StreamRecord:
+    return StreamRecord(Place(9_999), base64.b64encode(lines(LAB_CLICK)).decode(), ARRIVED)
+
+
+@given(
+    st.builds(
+        Standing,
+        st.none() | st.builds(Place, st.integers(0, 2**128), st.integers(0, 9)),
+        st.none() | st.builds(Place, st.integers(0, 2**128), st.integers(0, 9)),
+        st.booleans(),
+        st.integers(0, 2**53),
+        st.builds(Totals, st.integers(0, 2**53), st.integers(0, 2**53)),
+    )
+)
+def test_a_standing_survives_being_written(standing):
+    assert decode(encode(standing)) == standing
+    assert encode(standing) != encode(standing)
+
+
+def test_a_standing_of_a_newer_playlake_is_refused():
+    with pytest.raises(PlaylakeError, match="format 2"):
+        decode(b'{"format": 2, "nonce": "a"}')
+    with pytest.raises(PlaylakeError, match="cannot be read"):
+        decode(b"not json")
+
+
+def _consume(store: object, given: Sequence[StreamRecord], read: int = 3, size: int = 900) -> None:
+    """What the reader does from the start of the stream: some records at a time, to the end."""
+    shard = consumer(store, size=size)
+    shard.start(None)
+    for start in range(0, len(given), read):
+        shard.take(given[start : start + read])
+    shard.flush()
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    deaths=st.lists(
+        st.tuples(st.integers(0, 25), st.integers(1, 9), st.integers(200, 4_000), st.booleans()),
+        max_size=6,
+    ),
+    count=st.integers(1, 24),
+)
+def test_wherever_it_is_killed_each_event_is_one_row_and_no_reader_ever_sees_it_twice(
+    deaths, count
+):
+    """Each that dies reads and cuts in its own way, and compaction may come in between."""
+    lake, given = Lake(), records(count)
+    for calls, read, size, compacted in deaths:
+        held = _CountedDown(lake, calls)
+        with suppress(Killed):
+            _consume(held, given, read, size)
+        rows = lake.rows()
+        assert len(rows) == len(set(rows))
+        if compacted:
+            sweep(lake)
+    _consume(lake, given)
+    assert lake.rows() == ids(given)
+    assert lake.raw() == lines_of(given)
+
+
+class _CountedDown:
+    """A store whose process is killed before its `calls`-th call, which no other step follows."""
+
+    def __init__(self, store: Memory, calls: int) -> None:
+        self._store, self._calls = store, calls
+
+    def __getattr__(self, name: str):
+        def call(*arguments: object) -> object:
+            self._calls -= 1
+            if self._calls < 0:
+                raise Killed
+            return getattr(self._store, name)(*arguments)
+
+        return call
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    turns=st.lists(st.integers(0, 1), min_size=1, max_size=60),
+    calls=st.tuples(st.integers(0, 60), st.integers(0, 60)),
+    sizes=st.tuples(st.integers(200, 4_000), st.integers(200, 4_000)),
+    count=st.integers(1, 12),
+)
+def test_two_that_both_believe_the_shard_to_be_theirs_never_write_an_event_twice(
+    turns, calls, sizes, count
+):
+    lake, given = Lake(), records(count)
+    two = [
+        Stepped(lake, each, lambda held, size=size: _consume(held, given, 2, size))
+        for each, size in zip(calls, sizes, strict=True)
+    ]
+    for turn in [*turns, *[0] * 70, *[1] * 70]:
+        if not two[turn].over:
+            two[turn].step()
+        rows = lake.rows()
+        assert len(rows) == len(set(rows))
+    assert all(each.over for each in two)
+    assert {type(each.error) for each in two} <= {type(None), Overtaken}
+    _consume(lake, given)
+    assert lake.rows() == ids(given)

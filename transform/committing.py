@@ -1,0 +1,95 @@
+"""A gathered batch → objects in the lake and in the archive, known to the catalog."""
+
+import gzip
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from events.layout import is_compacted, object_key, parse_key
+from transform.batch import write
+from transform.failed import FAILED, Failed, failed_line
+from transform.gathering import Gathered, Unprocessable
+from transform.ledger import Totals
+from transform.parquet import DataObject, data_objects, digest, encode
+from transform.store import Store
+
+_CODE, _SOURCE = "Consumer.ProcessingFailed", "playlake consume"
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes the batches of one shard. The same batch again writes the same objects.
+
+    Each call raises `events.errors.Unavailable` when the store or the catalog does not answer.
+    """
+
+    lake: Store
+    archive: Store
+    """Rooted where `raw/` and `failed/` lie."""
+    register: Callable[[Iterable[str]], object]
+    """Makes the partitions of these keys, relative to the lake, known."""
+    name: str
+    """Of stream and shard: what the archive's objects are called by."""
+    puts_at_once: int = 1
+    keep_raw: bool = True
+    """Archive the lines as they came, as Firehose does: replay starts from them."""
+
+    def __call__(self, batch: Gathered, again: bool) -> Totals:
+        """Write it; `again` when another writer may have done so, and compaction since then."""
+        objects = data_objects(batch.tables)
+        if again:
+            objects = (left for each in objects for left in _not_there(each, self.lake))
+        keys = write(objects, self.lake, self.puts_at_once)
+        if self.keep_raw and batch.raw:
+            self.archive.put(self._key("raw", batch), batch.raw)
+        if batch.failed:
+            lines = b"".join(map(_error_record, batch.failed))
+            self.archive.put(self._key(FAILED, batch), gzip.compress(lines, mtime=0))
+        self.register(keys)
+        return Totals(1, batch.records, batch.rows, len(keys))
+
+    def _key(self, prefix: str, batch: Gathered) -> str:
+        day = datetime.fromtimestamp(batch.arrived_ms / 1_000, UTC).date()
+        return f"{prefix}/dt={day}/{self.name}-{batch.after or 'start'}.json.gz"
+
+
+def _not_there(each: DataObject, lake: Store) -> Iterable[DataObject]:
+    """What of the object's rows is not in the lake yet.
+
+    A writer that died after it had put an object never said so; when compaction has made that
+    object part of another since, its rows are there under another name.
+    """
+    parsed = parse_key(each.key)
+    assert parsed is not None
+    table, dt = parsed
+    keys = list(lake.keys(f"{each.key.rpartition('/')[0]}/"))
+    if each.key in keys:
+        yield each  # a put of what is there
+        return
+    compacted = [_ids(lake, key) for key in keys if is_compacted(key)]
+    rows = pq.ParquetFile(pa.BufferReader(each.data)).read()
+    if not compacted:
+        yield each
+        return
+    there = pc.is_in(rows["event_id"], pa.concat_arrays(compacted))
+    left = rows.filter(pc.invert(there))
+    if len(left) == len(rows):
+        yield each
+    elif len(left):
+        yield DataObject(object_key(table, dt, digest(left)), encode(left))
+
+
+def _ids(lake: Store, key: str) -> pa.Array:
+    column = pq.ParquetFile(pa.BufferReader(lake.get(key))).read(["event_id"])["event_id"]
+    return column.combine_chunks()
+
+
+def _error_record(failed: Unprocessable) -> bytes:
+    # No clock: the same batch again writes the same object.
+    record = failed.record
+    why = Failed(_CODE, failed.problem, attempts=1, ended_ms=record.arrived_ms, source=_SOURCE)
+    return failed_line(record.data, record.arrived_ms, why)

@@ -1,0 +1,208 @@
+"""The consumer of one shard: gathers its records, and commits them batch by batch, each once.
+
+What drives it is KCL's record processor (`playlake.drivers.kcl`); everything here is the same for
+any reader that hands a shard's records over in order, maybe some of them again.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from events.errors import PlaylakeError
+from transform.gathering import Gathered, Gathering, StreamRecord
+from transform.ledger import Ledger, Place, Standing, Totals
+from transform.process import Processor
+
+_logger = logging.getLogger("playlake.consumer")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a batch is full. Athena reads files of 128 MB best (AWS, "Top 10 performance tuning
+    tips for Amazon Athena"); as Parquet the default is about a tenth of that, in memory a third
+    of a gigabyte."""
+
+    size: int = 128 * 2**20
+    """The bytes of the records' data."""
+    seconds: float = 60.0
+    """Since its first record was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A batch that is in the lake."""
+
+    shard: str
+    through: Place
+    records: int
+    size: int
+    """The bytes of the records' data, before base64."""
+    written: Totals
+    again: bool
+    """A writer before had begun it, and may have written some or all of it."""
+    seconds: float
+    """From its first object to the ledger's last word."""
+    lag_ms: int
+    """How long ago the stream took its first record."""
+
+
+Write = Callable[[Gathered, bool], Totals]
+"""Makes a batch durable and known, `transform.committing.Writer`; told whether it is `again`."""
+
+
+class Misplaced(PlaylakeError):
+    """Records that this lake does not have were checkpointed as read."""
+
+
+def _wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """`monotonic` gives seconds, `wall_ms` epoch milliseconds."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    wall_ms: Callable[[], int] = _wall_clock_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """When a consumer commits, by which clock, and who hears of it."""
+
+    limits: Limits = Limits()
+    clock: Clock = Clock()
+    on_committed: Callable[[Committed], None] = lambda _committed: None
+
+
+class ShardConsumer:
+    """Not for more than one thread. Any error ends its use: what it gathered is not committed, and
+    whoever reads the shard next starts from what is."""
+
+    def __init__(
+        self, ledger: Ledger, processor: Processor, write: Write, habits: Habits = Habits()
+    ) -> None:
+        self._shard = ledger.shard
+        self._ledger = ledger
+        self._processor = processor
+        self._write = write
+        self._habits = habits
+        self._clock = habits.clock
+        self._gathering = Gathering(processor, None)
+        self._since = 0.0
+
+    @property
+    def standing(self) -> Standing:
+        """Of the shard, as this consumer knows it."""
+        return self._ledger.standing
+
+    def start(self, checkpoint: Place | None) -> Standing:
+        """Find out where the shard stands; `checkpoint` is what the reader believes was read.
+
+        Raises Misplaced when that is beyond what the lake has: records in between would be missing.
+        """
+        standing = self._ledger.load()
+        if checkpoint and (standing.through is None or standing.through < checkpoint):
+            raise Misplaced(
+                f"{self._shard} was read through {checkpoint}, but this lake has it through"
+                f" {standing.through or 'nothing'}. The checkpoints are another lake's: name this"
+                " lake's consumers another --application, and they read what the stream still has."
+            )
+        self._gathering = Gathering(self._processor, standing.through)
+        return standing
+
+    def take(self, records: Iterable[StreamRecord]) -> Place | None:
+        """Take the shard's next records; gives where to checkpoint, if something was committed.
+
+        Also to be called with none, about each second: a batch that is old enough is committed.
+        Raises `events.errors.Unavailable` and `transform.ledger.Overtaken`.
+        """
+        committed = None
+        for record in records:
+            through = self.standing.through
+            if through is not None and record.place <= through:
+                continue
+            if self._beyond(record.place):
+                committed = self._commit()
+            self._add(record)
+            if self._full(record.place):
+                committed = self._commit()
+        if self.standing.begun is None and self._old():
+            committed = self._commit()
+        return committed
+
+    def flush(self) -> Place | None:
+        """Commit what was gathered, whatever its size; gives where to checkpoint, as `take`."""
+        if self._gathering.records and self.standing.begun is None:
+            return self._commit()
+        # Half of a batch that another began is not committed: it would be another batch.
+        return None
+
+    def end(self) -> None:
+        """Commit the rest of a shard of which no record comes any more."""
+        if self._gathering.records:
+            if self.standing.begun is not None:
+                self._expired(self.standing.begun)
+            self._commit()
+        self._ledger.end()
+
+    def _add(self, record: StreamRecord) -> None:
+        if not self._gathering.records:
+            self._since = self._clock.monotonic()
+        self._gathering.add(record)
+
+    def _beyond(self, place: Place) -> bool:
+        """Whether this record is after the end of the batch that was begun, which never came."""
+        begun = self.standing.begun
+        if begun is None or place <= begun:
+            return False
+        self._expired(begun)
+        return True
+
+    def _expired(self, begun: Place) -> None:
+        _logger.error(
+            "%s: records through %s, of a batch that was begun, are no longer in the stream."
+            " Of those, what lies in the lake stays; the others are lost. Raise the stream's"
+            " retention above the time that its consumers may be down.",
+            *(self._shard, begun),
+        )
+
+    def _full(self, place: Place) -> bool:
+        if self.standing.begun is not None:
+            return place == self.standing.begun
+        return self._gathering.size >= self._habits.limits.size
+
+    def _old(self) -> bool:
+        waited = self._clock.monotonic() - self._since
+        return self._gathering.records > 0 and waited >= self._habits.limits.seconds
+
+    def _commit(self) -> Place:
+        """See the batch into the lake: begun, written, registered, and only then completed."""
+        began, begun = self._clock.monotonic(), self.standing.begun
+        if not self._gathering.records:
+            # Nothing of what was begun can be read any more.
+            assert begun is not None
+            self._ledger.complete(begun, self._clock.wall_ms(), Totals())
+            self._gathering = Gathering(self._processor, begun)
+            return begun
+        gathered = self._gathering.finish()
+        self._gathering = Gathering(self._processor, begun or gathered.through)
+        if begun is None:
+            self._ledger.begin(gathered.through)
+        written = self._write(gathered, begun is not None)
+        through = begun or gathered.through
+        self._ledger.complete(through, self._clock.wall_ms(), written)
+        self._habits.on_committed(
+            Committed(
+                self._shard,
+                through,
+                gathered.records,
+                gathered.size,
+                written,
+                begun is not None,
+                self._clock.monotonic() - began,
+                self._clock.wall_ms() - gathered.arrived_ms,
+            )
+        )
+        return through
