@@ -72,6 +72,11 @@ def test_the_readmes_event_is_a_play():
     assert kept.properties is None
 
 
+def test_the_readme_shows_every_picture_and_each_is_there():
+    shown = set(re.findall(r"docs/images/([\w-]+\.\w+)", README))
+    assert shown == {path.name for path in (ROOT / "docs" / "images").iterdir()} - {"make.py"}
+
+
 def rows(heading: str) -> list[list[str]]:
     """The rows of the tables in a section of the reference."""
     (section,) = re.findall(
