@@ -226,7 +226,7 @@ def served():
 
         def serve(engine):
             return serving_app(
-                site(dashboard_routes(Desk(engine, pool, "somewhere", lambda: TODAY)))
+                site(dashboard_routes(Desk(engine, pool, "somewhere", lambda: TODAY, "--data x")))
             )
 
         yield serve
@@ -239,6 +239,7 @@ def test_while_a_query_runs_the_server_answers_others(served):
         assert engine.asked.wait(5)
         assert httpx.get(f"{url}/api/place", timeout=2).json() == {
             "place": "somewhere",
+            "options": "--data x",
             "today": "2026-11-24",
             "live": False,
         }

@@ -74,6 +74,16 @@ def test_a_player_that_seeks_gets_the_range_it_asks_for():
     assert answer["headers"]["content-range"] == f"bytes 100-199/{len(whole)}"
 
 
+@pytest.mark.parametrize("path", ["/api/place", "/api/reports/daily_plays", "/api/live"])
+def test_the_pages_questions_are_refused_with_the_command_that_answers_them(path):
+    answer = get(path)
+    assert answer["statusCode"] == 404
+    assert answer["headers"]["cache-control"] == "no-store"
+    error = json.loads(body(answer))["error"]
+    assert error["code"] == "not_asked_here"
+    assert "`playlake dashboard --identifier NAME`" in error["message"]
+
+
 @pytest.mark.parametrize("path", ["/nothing.js", "/../pyproject.toml", "/%2e%2e/pyproject.toml"])
 def test_what_is_not_there_or_not_the_webapps_is_not_found(path):
     assert get(path)["statusCode"] == 404

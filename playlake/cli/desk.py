@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from playlake.cli.listening import names_of
 from playlake.cli.opening import find_stack
 from playlake.cli.options import today
-from playlake.deployment import Deployed
+from playlake.deployment import DEFAULT_STAGE, Deployed
 
 if TYPE_CHECKING:
-    from catalog.port import FileCatalog
+    from catalog.port import Engine, FileCatalog
     from playlake.cli.opening import FoundStack
     from playlake.cli.where import Where
     from playlake.dashboard.live import LiveFeed
     from playlake.dashboard.routes import Desk
+
+_NO_DAY = "9999-12-31"
 
 QUERIES_AT_ONCE = 4
 """Half of what a page asks: the first answers are on screen while the others are computed."""
@@ -49,7 +52,18 @@ def desk_of_folder(
     from playlake.dashboard.routes import Desk
 
     with _querying() as pool, DuckDBEngine(catalog) as engine:
-        yield Desk(engine, pool, place, today, live, names_of(host))
+        pool.submit(_warm_up, engine)
+        yield Desk(engine, pool, place, today, f"--data {quote(place)}", live, names_of(host))
+
+
+def _warm_up(engine: Engine) -> None:
+    """Ask the first chart's question of a day that nothing is in, before a page asks it: half of
+    what the first question takes is loading what plans and answers it."""
+    from catalog.named import named_query
+
+    query = named_query("daily_plays")
+    no_day = query.arguments({"since": _NO_DAY, "until": _NO_DAY}, today())
+    engine.query(query.sql, parameters=no_day).close()
 
 
 @contextmanager
@@ -59,7 +73,15 @@ def desk_of_stack(found: FoundStack, place: str, host: str) -> Iterator[Desk]:
     from playlake.drivers.deployed_lake import opened_lake
 
     with _querying() as pool, opened_lake(found.session, found.deployment, lambda _: None) as lake:
-        yield Desk(lake.engine, pool, place, today, None, names_of(host))
+        options = _options(found, place)
+        yield Desk(lake.engine, pool, place, today, options, None, names_of(host))
+
+
+def _options(found: FoundStack, name: str) -> str:
+    """The options by which any command finds the stack, wherever the AWS environment points."""
+    _, identifier, stage = name.split("-")
+    staged = "" if stage == DEFAULT_STAGE else f" --stage {stage}"
+    return f"--identifier {identifier}{staged} --region {found.description.region}"
 
 
 @contextmanager

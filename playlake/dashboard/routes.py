@@ -39,6 +39,8 @@ class Desk:
     place: str
     """What is asked, in a word or two: a folder's path, a stack's name."""
     today: Callable[[], date]
+    options: str
+    """The command line's options that name the same place."""
     live: LiveFeed | None = None
     """None where events arrive elsewhere."""
     hosts: frozenset[str] | None = None
@@ -69,7 +71,12 @@ class _Routes:
     async def place(self, _request: Request) -> Response:
         """What is asked, what day it is there, and whether events arrive here."""
         desk = self.desk
-        told = {"place": desk.place, "today": desk.today().isoformat(), "live": bool(desk.live)}
+        told = {
+            "place": desk.place,
+            "options": desk.options,
+            "today": desk.today().isoformat(),
+            "live": bool(desk.live),
+        }
         return JSONResponse(told, headers=_FRESH)
 
     async def reports(self, _request: Request) -> Response:
@@ -96,8 +103,9 @@ class _Routes:
             return refusal(
                 404,
                 "not_live",
-                f"Events do not arrive through this server, which looks at {self.desk.place}."
-                " `playlake dev` shows them as they do.",
+                f"Events are not told as they arrive by this server, which looks at"
+                f" {self.desk.place}. `playlake dev` shows them as they do; those that were"
+                f" rejected are listed by `playlake rejected {self.desk.options}`.",
             )
         stream = self.desk.live.stream(request.headers.get("last-event-id", ""))
         return StreamingResponse(stream, media_type="text/event-stream", headers=_FRESH)

@@ -12,6 +12,7 @@ from typing import Any
 
 import boto3
 
+from tests.aws.athena_dialect import AthenaDialect
 from tests.lacking import lacking
 from tests.ministack import ROOT, Ministack
 
@@ -50,6 +51,11 @@ class Account:
 
     def speak_plainly(self, identifier: str) -> None:
         """Make the bucket take what comes without TLS, where there is none."""
+
+    @contextmanager
+    def failing_queries(self, reason: str) -> Iterator[bool]:
+        """Athena fails every query for that reason meanwhile; False where nobody can make it."""
+        yield False
 
     def outputs(self, identifier: str) -> dict[str, str]:
         """The stack's outputs."""
@@ -120,9 +126,10 @@ class EmulatedAccount(Account):
     kind = "emulated"
     patience_seconds = 30.0
 
-    def __init__(self, emulator: Ministack, zips: Path, tell: Tell) -> None:
+    def __init__(self, emulator: Ministack, athena: AthenaDialect, zips: Path, tell: Tell) -> None:
         super().__init__("demo", tell)
         self.emulator = emulator
+        self._athena = athena
         self._zips = zips
 
     def environment(self) -> dict[str, str]:
@@ -132,12 +139,20 @@ class EmulatedAccount(Account):
         return (
             super().environment()
             | self.emulator.environment()
+            | self._athena.environment()
             | {
                 "PLAYLAKE_ZIPS": str(self._zips),
                 "PLAYLAKE_SAVED_QUERIES": "no",
                 "SLS_AWS_MONITORING_FREQUENCY": "200",
             }
         )
+
+    @contextmanager
+    def failing_queries(self, reason: str) -> Iterator[bool]:
+        """It does."""
+        self._athena.refusing = reason
+        yield True
+        self._athena.refusing = None
 
     def client(self, service: str, **config: Any) -> Any:
         """A boto3 client of the root user."""

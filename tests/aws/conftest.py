@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.aws.account import Account, EmulatedAccount, Tell
+from tests.aws.athena_dialect import AthenaDialect
 from tests.ministack import ROOT, ministack
 
 SMOKE = os.environ.get("PLAYLAKE_SMOKE_IDENTIFIER")
@@ -43,8 +44,8 @@ def zips(tmp_path_factory: pytest.TempPathFactory, tell: Tell) -> Path:
 @pytest.fixture(scope="module")
 def emulated(zips: Path, tell: Tell) -> Iterator[EmulatedAccount]:
     """An emulated account with nothing in it."""
-    with ministack() as emulator:
-        yield EmulatedAccount(emulator, zips, tell)
+    with ministack() as emulator, AthenaDialect(emulator.url) as athena:
+        yield EmulatedAccount(emulator, athena, zips, tell)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import httpx
 import pytest
 
 from tests.aws.account import Account, stack, step
-from tests.conftest import Dev, eventually
+from tests.aws.dashboard import DAYS, ask, check_dashboard, serving
+from tests.conftest import eventually
 from tests.ministack import ROOT
 from tests.records import LAB_CLICK, LAB_PLAY
 
@@ -72,6 +72,8 @@ def test_the_life_of_a_deployment(life: Account, tmp_path: Path) -> None:
     with step(life, "the page"):
         page = httpx.get(f"{life.url(one)}/", timeout=60)
         assert "<video" in page.text
+    with step(life, "playlake dashboard --identifier: what the pages ask, through Athena"):
+        check_dashboard(life, one)
     with step(life, "playlake dev --identifier: the page here, the events there"):
         check_dev(life, one)
     with step(life, "serverless logs"):
@@ -126,21 +128,11 @@ def check_questions(account: Account, identifier: str, folder: Path) -> None:
 
 def check_dev(account: Account, identifier: str) -> None:
     before = account.keys(identifier, "lake/custom_events/")
-    dev = (sys.executable, "-m", "playlake", "dev", "--port", "0", "--identifier", identifier)
-    with subprocess.Popen(
-        dev,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=account.environment() | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
-    ) as process:
-        running = Dev(process, Path())
-        try:
-            running.read_url()
-            assert running.post(LAB_CLICK).json() == {"data": {"success": True, "accepted": 1}}
-        finally:
-            printed = running.stop()
-    assert "Everything that was accepted is on the stream" in printed
+    with serving(account, "dev", identifier) as dev:
+        assert dev.post(LAB_CLICK).json() == {"data": {"success": True, "accepted": 1}}
+        mine = ask(dev, "reports/daily_plays", **DAYS).json()
+        assert [row[0] for row in mine["rows"]] == ["2018-08-29"]
+    assert "Everything that was accepted is on the stream" in "".join(dev.lines)
 
     def check_arrived() -> None:
         assert account.keys(identifier, "lake/custom_events/") != before

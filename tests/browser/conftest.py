@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from events.fields import COLLECTED
 from ingest.collector import Collector
@@ -14,6 +15,8 @@ from playlake.server import create_app
 from playlake.serving import serving_app
 from playlake.testing.stream import MemoryStream
 from playlake.viewing import CHROMIUM_OPTIONS, browser_path
+from tests.browser.pages import dawn
+from tests.conftest import Dev, run_playlake, running_dev
 from tests.lacking import lacking
 
 # What the browser's own frame callback saw, recorded without any code of the page: the media time
@@ -93,3 +96,25 @@ def eventually() -> Callable[..., Any]:
         return result
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
+    """A `playlake dev` over a simulated month, in which three viewers played Dawn, two of them
+    to its tenth second."""
+    data = tmp_path_factory.mktemp("month") / "data"
+    ran = run_playlake("simulate", "--viewers", "40", "--days", "30", "--seed", "3", "--data", data)
+    assert ran.code == 0, ran.err
+    with running_dev(data, "--quiet") as dev:
+        dev.post([dawn("a", 15_000), dawn("b", 10_000), dawn("c", 10_000)])
+        deadline = time.monotonic() + 10
+        while "dawn" not in httpx.get(f"{dev.url}/api/videos").text:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield dev
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        yield context

@@ -1,100 +1,26 @@
-"""The dashboard and the live page in a real browser, over a lake with simulated viewers in it."""
+"""The dashboard in a real browser, over a lake with simulated viewers in it."""
 
 import base64
 import csv
 import io
-import json
 import re
-import time
 from datetime import date, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.conftest import run_playlake, running_dev
-
-AXE = (Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js").read_text()
-WCAG_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-PANELS = ["trend", "videos", "mix", "retention", "concurrent", "startup", "viewers", "exits"]
-
-CHROME = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36"
-    " (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
-)
-
-
-def dawn(viewer, ended_at):
-    """A play of the page's own clip, from its beginning."""
-    now = time.time_ns() // 1_000_000
-    event = {
-        "type": "video_play",
-        "video_id": "dawn",
-        "viewer_id": viewer,
-        "play_id": f"p-{viewer}",
-    }
-    interval = {"started_at": 0, "ended_at": ended_at, "video_duration": 15_000, "seq": 0}
-    return {**event, **interval, "logged_at": now, "user_agent": CHROME}
-
-
-@pytest.fixture(scope="module")
-def month(tmp_path_factory):
-    """A `playlake dev` over a simulated month, in which three viewers played Dawn, two of them
-    to its tenth second."""
-    data = tmp_path_factory.mktemp("month") / "data"
-    ran = run_playlake("simulate", "--viewers", "40", "--days", "30", "--seed", "3", "--data", data)
-    assert ran.code == 0, ran.err
-    with running_dev(data, "--quiet") as dev:
-        dev.post([dawn("a", 15_000), dawn("b", 10_000), dawn("c", 10_000)])
-        deadline = time.monotonic() + 10
-        while "dawn" not in httpx.get(f"{dev.url}/api/videos").text:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        yield dev
-
-
-@pytest.fixture
-def context(browser):
-    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-        yield context
-
-
-def opened(context, dev, path="dashboard/"):
-    """The page, with everything on it asked for and shown, and no fault of its own."""
-    page = context.new_page()
-    page.faults = []
-    page.on("pageerror", lambda error: page.faults.append(error.message))
-    page.on("console", lambda line: page.faults.append(line.text))
-    page.goto(f"{dev.url}/{path}")
-    return page
-
-
-def settled(page, panels=PANELS):
-    for name in panels:
-        page.locator(f"#{name}").scroll_into_view_if_needed()
-        expect(page.locator(f"#{name}")).to_have_attribute("data-state", "shown")
-    return page
-
-
-def axe(page):
-    """What axe-core finds, each finding with the elements it is about."""
-    page.evaluate(AXE)
-    options = {"runOnly": {"type": "tag", "values": WCAG_AA}}
-    found = page.evaluate("options => axe.run(document, options)", options)
-    return [
-        (each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found["violations"]
-    ]
+from tests.browser.pages import PANELS, axe, opened, report, settled
 
 
 def day_before(day):
     return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
 
 
-def report(dev, name, **query):
-    answer = httpx.get(f"{dev.url}/api/reports/{name}", params=query, timeout=30).json()
-    names = [column["name"] for column in answer["columns"]]
-    return [dict(zip(names, row, strict=True)) for row in answer["rows"]]
+def percent(share):
+    """A share as the page says it: with as many places as it needs to say anything."""
+    places = 0 if share == 0 or share >= 0.1 else 1 if share >= 0.01 else 2
+    return f"{share:.{places}%}"
 
 
 def test_the_figures_are_those_of_the_reports(context, month):
@@ -111,6 +37,10 @@ def test_the_figures_are_those_of_the_reports(context, month):
     videos = report(month, "completion_by_video")
     done = sum(row["plays_95"] for row in videos) / sum(row["plays"] for row in videos)
     assert figures["completion"] == f"{done:.0%}"
+    quality = report(month, "startup_and_rebuffering")
+    stalled = sum(row["stall_duration"] for row in quality)
+    watched = sum(row["play_wall_duration"] for row in quality)
+    assert figures["rebuffering"] == percent(stalled / (stalled + watched))
     assert page.faults == []
 
 
@@ -225,6 +155,34 @@ def test_beside_each_chart_are_its_table_its_sql_and_what_it_cost(context, month
     assert "This page has asked 1" in page.locator("#bill").inner_text()
 
 
+def test_the_sql_is_copied_by_the_keyboard_and_the_page_says_so(context, month):
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=month.url)
+    page = settled(opened(context, month), ["mix"])
+    panel = page.locator("#mix")
+    expect(page.get_by_role("status")).to_contain_text("Numbers of")
+    panel.get_by_role("button", name="SQL of").click()
+    copy = panel.get_by_role("button", name="Copy the SQL of Played on")
+    copy.focus()
+    page.keyboard.press("Enter")
+    expect(panel.locator(".copy")).to_contain_text("Copied")
+    expect(page.get_by_role("status")).to_have_text("Copied the SQL of Played on.")
+    sql = panel.locator("pre").inner_text()
+    assert page.evaluate("navigator.clipboard.readText()").strip() == sql.strip() != ""
+    expect(panel.get_by_role("button", name="Copy the SQL of Played on")).to_be_visible()
+
+
+def test_without_a_clipboard_the_copy_button_says_what_to_do(context, month):
+    page = context.new_page()
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.goto(f"{month.url}/dashboard/")
+    panel = settled(page, ["mix"]).locator("#mix")
+    expect(page.get_by_role("status")).to_contain_text("Numbers of")
+    panel.get_by_role("button", name="SQL of").click()
+    panel.get_by_role("button", name="Copy the SQL of Played on").click()
+    expect(panel.locator(".copy")).to_contain_text("Not copied")
+    expect(page.get_by_role("status")).to_contain_text("select the SQL instead")
+
+
 def test_other_days_are_asked_for_and_stay_in_the_address(context, month):
     page = settled(opened(context, month), ["trend"])
     page.get_by_label("7 days").check(force=True)
@@ -302,74 +260,3 @@ FOCUSED = """
   return [`${place} ${focused.value ?? ""} ${words}`, ring || inside];
 }
 """
-
-
-def test_days_in_which_nothing_was_played_say_what_to_do(context, month):
-    page = opened(context, month, "dashboard/?since=2020-01-01&until=2020-01-07")
-    expect(page.get_by_role("heading", name="Nothing was played in these days")).to_be_visible()
-    expect(page.locator("#panels")).to_be_hidden()
-    assert axe(page) == []
-    page.get_by_label("30 days").check(force=True)
-    settled(page, ["trend", "videos"])
-    assert page.faults == []
-
-
-def test_a_report_that_fails_says_why_alone_and_can_be_tried_again(context, month):
-    page = context.new_page()
-    error = {"error": {"code": "unavailable", "message": "Athena does not answer: try again."}}
-    page.route("**/reports/device_mix*", lambda route: route.fulfill(status=503, json=error))
-    page.goto(f"{month.url}/dashboard/")
-    alert = page.locator("#mix").get_by_role("alert")
-    expect(alert).to_contain_text("Athena does not answer: try again.")
-    settled(page, ["trend", "videos"])
-    assert axe(page) == []
-    page.unroute("**/reports/device_mix*")
-    page.get_by_role("button", name="Try again").click()
-    settled(page, ["mix"])
-
-
-def test_while_numbers_are_fetched_their_place_is_kept(context, month):
-    page = context.new_page()
-    held = []
-    page.route("**/reports/daily_plays*", lambda route: held.append(route))  # noqa: PLW0108
-    page.goto(f"{month.url}/dashboard/")
-    expect(page.locator("#trend .loading")).to_be_visible()
-    expect(page.locator("#trend")).to_have_attribute("aria-busy", "true")
-    before = page.locator("#videos").bounding_box()["y"]
-    held[0].continue_()
-    settled(page, ["trend"])
-    assert abs(page.locator("#videos").bounding_box()["y"] - before) <= 2
-
-
-def test_pages_without_a_server_behind_them_say_which_one_to_start(context, month):
-    page = context.new_page()
-    page.route("**/api/**", lambda route: route.fulfill(status=404, body="Not Found"))
-    page.goto(f"{month.url}/dashboard/")
-    expect(page.locator("#trend").get_by_role("alert")).to_contain_text("`playlake dashboard`")
-    page.goto(f"{month.url}/dashboard/live.html")
-    expect(page.get_by_role("heading", name="Events do not arrive here")).to_be_visible()
-
-
-def test_the_live_page_shows_what_is_accepted_and_what_is_rejected_and_why(context, dev):
-    page = opened(context, dev, "dashboard/live.html")
-    expect(page.get_by_role("heading", name="Waiting for the first event")).to_be_visible()
-    assert f"curl {dev.url}/events" in page.locator("#curl").inner_text()
-    assert axe(page) == []
-    dev.post([dawn("a", 4000), {**dawn("b", 4000), "started_at": "0", "note": "<b>x</b>"}])
-    rejected = page.locator("li.rejected")
-    expect(rejected).to_contain_text("wrong_type")
-    expect(rejected).to_contain_text("started_at is not right: expected int, got str.")
-    rejected.locator("summary").focus()
-    page.keyboard.press("Enter")
-    payload = json.loads(rejected.locator("pre").inner_text())
-    assert (payload["started_at"], payload["note"]) == ("0", "<b>x</b>")
-    expect(page.locator("li.accepted")).to_contain_text("dawn · 0:00 to 0:04 · by a · desktop")
-    page.get_by_label("Rejected").check(force=True)
-    expect(page.locator("li.accepted")).to_be_hidden()
-    page.get_by_label("All").check(force=True)
-    page.get_by_role("button", name="Pause").click()
-    dev.post(dawn("c", 5000))
-    expect(page.get_by_role("status")).to_have_text("Paused, 1 waiting")
-    page.get_by_role("button", name="Go on").click()
-    expect(page.locator("li.accepted").first).to_contain_text("by c")
-    assert page.faults == []

@@ -1,9 +1,9 @@
 /** The dashboard: which panels there are, and what each shows. */
 
-import { ask, records, Refused } from "./api.js";
+import { ask, NOT_ASKED_HERE, records, Refused } from "./api.js";
 import { bars } from "./bars.js";
-import { Days } from "./days.js";
-import { find, make } from "./dom.js";
+import { Days, todayHere } from "./days.js";
+import { find, make, spoken } from "./dom.js";
 import {
   count, day, duration, epochOfDay, epochOfTime, minute, NONE, percent, roughly, short,
 } from "./format.js";
@@ -244,7 +244,7 @@ async function load() {
   const current = () => mine === round;
   // Alone, so that the first chart waits for no other's query.
   if (!(await loadTrend(current))) return;
-  for (const panel of [concurrent, startup, viewers, exits]) panel.loadWhenNear(days);
+  for (const panel of [concurrent, viewers, exits]) panel.loadWhenNear(days);
   await Promise.all([
     loadViewers(current), loadMix(current), loadVideos(current), loadCompletion(current), loadQuality(current),
   ]);
@@ -294,8 +294,8 @@ async function loadCompletion(current) {
 }
 
 async function loadQuality(current) {
-  const rows = await figure("startup_and_rebuffering");
-  if (!current()) return;
+  const rows = await startup.load(days);
+  if (!current() || !rows) return;
   daily.rebuffering = rows.map((row) => [row.dt, row.rebuffering_ratio]);
   if (shownFigure === "rebuffering") trend.redraw();
   const stalled = sum(rows, "stall_duration");
@@ -319,6 +319,13 @@ function watchTheWindow() {
   });
 }
 
+/** Where the pages are served and nobody answers, as on AWS: which command does. */
+function showElsewhere(sentence) {
+  find("elsewhere-why").replaceChildren(...spoken(sentence));
+  find("elsewhere").hidden = false;
+  for (const id of ["days", "panels", "bill"]) find(id).hidden = true;
+}
+
 async function start() {
   showFigures();
   const [place, listed] = await Promise.all([
@@ -326,7 +333,11 @@ async function start() {
     fetch("../videos/videos.json").then((answer) => (answer.ok ? answer.json() : []), () => []),
   ]);
   clips = listed;
-  const here = place instanceof Refused ? { today: new Date().toISOString().slice(0, 10) } : place;
+  if (place.code === NOT_ASKED_HERE) {
+    showElsewhere(place.message);
+    return;
+  }
+  const here = place instanceof Refused ? { today: todayHere() } : place;
   find("place").textContent = here.place ? `What was watched, from ${here.place}` : "";
   days = new Days(find("days"), here.today, load);
   find("video").addEventListener("change", () => chooseVideo(find("video").value));

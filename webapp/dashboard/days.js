@@ -3,6 +3,18 @@
 const DAY = 86_400_000;
 const PRESET = "30";
 
+/** The UTC day by this machine's clock. */
+export const todayHere = () => new Date().toISOString().slice(0, 10);
+
+/** The days that an address asks for, {since, until}: two dates, or so many days up to `today`. */
+export function asked(search, today) {
+  const query = new URLSearchParams(search);
+  const [since, until] = [query.get("since"), query.get("until")];
+  if (isDay(since) && isDay(until) && since <= until) return { since, until };
+  const length = /^(1|7|30|90)$/.test(query.get("days")) ? query.get("days") : PRESET;
+  return { since: back(today, length - 1), until: today };
+}
+
 export class Days {
   /** `today` is the server's UTC day; `changed` is called whenever other days are chosen. */
   constructor(form, today, changed) {
@@ -44,7 +56,7 @@ export class Days {
   #preset(length) {
     this.form.preset.value = length;
     this.form.until.value = this.today;
-    this.form.since.value = this.#back(length - 1);
+    this.form.since.value = back(this.today, length - 1);
   }
 
   /** Two dates; the one that was not touched follows when they would be the wrong way round. */
@@ -57,28 +69,21 @@ export class Days {
   }
 
   #restore(then) {
-    const query = new URLSearchParams(location.search);
-    const [since, until] = [query.get("since"), query.get("until")];
-    if (isDay(since) && isDay(until) && since <= until) {
-      Object.assign(this.form.since, { value: since });
-      Object.assign(this.form.until, { value: until });
-      this.#mark();
-    } else {
-      const asked = query.get("days");
-      this.#preset(/^(1|7|30|90)$/.test(asked) ? asked : PRESET);
-    }
+    const { since, until } = asked(location.search, this.today);
+    this.form.since.value = since;
+    this.form.until.value = until;
+    this.#mark();
     then();
   }
 
   #mark() {
     for (const radio of this.form.preset) {
-      radio.checked = this.until === this.today && this.since === this.#back(radio.value - 1);
+      radio.checked = this.until === this.today && this.since === back(this.today, radio.value - 1);
     }
   }
-
-  #back(days) {
-    return new Date(Date.parse(this.today) - days * DAY).toISOString().slice(0, 10);
-  }
 }
+
+/** The day so many days before. */
+export const back = (day, days) => new Date(Date.parse(day) - days * DAY).toISOString().slice(0, 10);
 
 const isDay = (text) => /^\d{4}-\d\d-\d\d$/.test(text ?? "") && !Number.isNaN(Date.parse(text));

@@ -13,6 +13,10 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** A sentence's words; what stands between backticks in it is code. */
+export const spoken = (sentence) =>
+  sentence.split("`").map((part, index) => (index % 2 ? make("code", { text: part }) : part));
+
 export const find = (id) => document.getElementById(id);
 
 let numbered = 0;

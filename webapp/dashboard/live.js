@@ -1,7 +1,8 @@
 /** The live page: each event as it arrives, accepted or rejected, with its reason and payload. */
 
 import { ask } from "./api.js";
-import { find, make } from "./dom.js";
+import { back, todayHere } from "./days.js";
+import { find, make, spoken } from "./dom.js";
 import { clock } from "./format.js";
 
 const MOST = 500; // kept on the page; older ones are in the lake
@@ -121,21 +122,30 @@ async function start() {
     radio.addEventListener("change", () => (list.dataset.show = radio.value));
   }
   try {
-    const { live, place } = await ask("place");
+    const { live, place, options, today } = await ask("place");
     if (live) {
       find("empty").hidden = list.childElementCount > 0;
       listen();
       return;
     }
-    elsewhere(`This server only looks at ${place}. Where \`playlake dev\` collects, this page shows each event as it arrives; what was rejected, wherever it was, the command line lists:`);
+    const why = `This server looks at ${place}, where others deliver. Where \`playlake dev\` collects into a folder, this page shows each event as it arrives; of ${place} the command line shows the newest:`;
+    elsewhere(why, options, today);
   } catch (error) {
-    elsewhere(error.message);
+    elsewhere(error.message, "--identifier NAME", todayHere());
   }
 }
 
-function elsewhere(sentence) {
+const ON_AWS =
+  "On AWS an event is in the lake about a minute after it was sent: Firehose gathers that long. Athena charges a question for 10 MB at least, $0.00005, so this page does not go on asking by itself.";
+
+function elsewhere(sentence, options, today) {
+  const sql = `SELECT received_at, video_id, started_at, ended_at FROM video_play_events WHERE dt >= '${back(today, 1)}' ORDER BY received_at DESC LIMIT 20`;
+  find("newest-rejected").textContent = `playlake rejected ${options}`;
+  find("newest-plays").textContent = `playlake query "${sql}" ${options}`;
+  find("elsewhere-cost").textContent = options.includes("--identifier") ? ON_AWS : "";
   say("lost", "Not live");
-  find("elsewhere-why").textContent = sentence;
+  document.querySelector(".controls").hidden = true;
+  find("elsewhere-why").replaceChildren(...spoken(sentence));
   find("elsewhere").hidden = false;
 }
 

@@ -135,6 +135,7 @@ export class Panel {
     this.csv.href = address(`reports/${this.report}`, { ...this.days, ...this.#subject(), format: "csv" });
     this.source.replaceChildren(
       make("p", { class: "quiet", text: `${this.scan.title} The same question in Athena's console:` }),
+      copyButton(this.title, sql),
       make("pre", { tabindex: "0" }, make("code", { text: sql })),
     );
     addToBill(scanned);
@@ -164,6 +165,23 @@ export class Panel {
   }
 }
 
+/** A button that puts the SQL on the clipboard, and says so where it is read and where it is heard. */
+function copyButton(title, sql) {
+  const word = make("span", { text: "Copy" });
+  const say = (text, heard) => {
+    word.textContent = text;
+    find("status").textContent = heard;
+    setTimeout(() => (word.textContent = "Copy"), 3000);
+  };
+  // Over plain HTTP from another machine a browser has no clipboard for a page.
+  const copy = () =>
+    (navigator.clipboard?.writeText(sql) ?? Promise.reject()).then(
+      () => say("Copied", `Copied the SQL of ${title}.`),
+      () => say("Not copied", "The browser does not let this page copy: select the SQL instead."),
+    );
+  return make("button", { class: "copy", type: "button", onclick: copy }, word, make("span", { class: "unseen", text: ` the SQL of ${title}` }));
+}
+
 function dataTable(title, columns, rows) {
   const numeric = columns.map(({ type }) => /^(bigint|integer|double|decimal|real)/.test(type));
   const cell = (tag, value, index) =>
@@ -187,5 +205,6 @@ export function addToBill(scanned) {
   bill.bytes += scanned.bytes;
   bill.usd += scanned.cost_usd;
   const charge = `Athena ${scanned.charged ? "charged" : "would charge"} ${usd(bill.usd)}`;
-  find("bill").textContent = `This page has asked ${bill.questions} questions and read ${bytes(bill.bytes)}. ${charge}.`;
+  const asked = bill.questions === 1 ? "one question" : `${bill.questions} questions`;
+  find("bill").textContent = `This page has asked ${asked} and read ${bytes(bill.bytes)}. ${charge}.`;
 }
