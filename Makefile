@@ -6,6 +6,9 @@ BIN := .venv/bin
 # Written last, so that an install that was cut off is done again.
 INSTALLED := .venv/.installed
 EMULATOR := .venv/emulator/.installed
+KCL := .venv/.kcl
+# All but kinesis, which needs Java and Maven Central.
+EXTRAS := $(addprefix --extra ,transform catalog aws lambda page local)
 
 .PHONY: help
 help: ## What can be made
@@ -34,6 +37,17 @@ $(EMULATOR): emulator.lock $(INSTALLED)
 	@$(BIN)/uv pip sync --quiet --python .venv/emulator/bin/python --require-hashes emulator.lock
 	@touch $@
 
+# The Kinesis Client Library, where there is a Java to run it. Installing it fetches its jars from Maven
+# Central; where a mirror lacks the newest, the tests run on the release before, and say so.
+$(KCL): kinesis.lock kinesis-before.lock $(INSTALLED)
+	@if command -v java >/dev/null; then \
+	  for lock in kinesis.lock kinesis-before.lock; do \
+	    $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --requirement $$lock 2>.venv/kcl.log \
+	      && touch $@ && break; \
+	    echo "$$(head -1 $$lock | cut -d' ' -f1) cannot be installed here: .venv/kcl.log says why"; \
+	  done; \
+	fi
+
 # Without npm there is nothing to install, and the tests that need it say so.
 node_modules: package-lock.json
 	@if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund && touch $@; fi
@@ -43,8 +57,8 @@ demo: setup ## A simulated month, a play in a real browser, and the reports over
 	@$(BIN)/playlake demo
 
 .PHONY: test
-test: setup $(EMULATOR) node_modules ## Every test; what this machine lacks is skipped and named (CI=true: a failure)
-	@$(BIN)/python -m pytest
+test: setup $(EMULATOR) $(KCL) node_modules ## Every test; what this machine lacks is skipped and named (CI=true: a failure)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
 
 .PHONY: test-aws
 test-aws: setup $(EMULATOR) node_modules ## The life of a deployment, from deploy to remove, on an emulated AWS
@@ -81,12 +95,14 @@ format: setup ## Format the code, mend what the linter can
 
 .PHONY: lock
 lock: setup ## Lock the newest versions that pyproject.toml allows; hashes, and no host's name
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --all-extras \
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes $(EXTRAS) \
 	  --group dev --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
 	  pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --group emulator --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
 	  --output-file emulator.lock
+	echo 'amazon_kclpy>=3.2' | $(BIN)/uv pip compile --quiet --upgrade --no-deps --generate-hashes --no-header \
+	  --no-emit-index-url --no-annotate --output-file kinesis.lock -
 
 .PHONY: clean
 clean: ## Remove what make made

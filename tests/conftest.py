@@ -17,6 +17,24 @@ import pytest
 
 PLAYLAKE = (sys.executable, "-m", "playlake")
 
+SHARING = frozenset({"aws", "kinesis"})
+"""Folders whose files share what is costly to start."""
+LONGEST = ("aws", "kinesis", "test_zips.py", "test_truth.py", "test_dashboard.py", "test_plugin.py")
+"""What takes longest begins first, so that no worker is left alone with it in the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is one worker's under `--dist loadgroup`: a file, or a folder whose files share."""
+
+    def group(item: pytest.Item) -> str:
+        folder = item.path.parent.name
+        return folder if folder in SHARING else item.path.name
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    order = {name: position for position, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(group(item), len(order)))
+
 
 @dataclass(frozen=True)
 class Ran:
