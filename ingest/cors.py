@@ -10,6 +10,9 @@ _PREFLIGHT = {
     "access-control-max-age": "86400",
 }
 
+# Without it a page of another origin cannot read how long a 503 asks it to wait.
+_READABLE = {"access-control-expose-headers": "retry-after"}
+
 
 def cors_headers(request_headers: Mapping[str, str], allowed: frozenset[str]) -> dict[str, str]:
     """The response headers that let the page at the request's Origin read the answer.
@@ -18,11 +21,13 @@ def cors_headers(request_headers: Mapping[str, str], allowed: frozenset[str]) ->
     browser guards its reader, not a way to authenticate a sender, who can leave Origin out.
     """
     if ANY_ORIGIN in allowed:
-        return {"access-control-allow-origin": ANY_ORIGIN}
+        return {"access-control-allow-origin": ANY_ORIGIN} | _READABLE
     origin = request_headers.get("origin", "")
     # A shared cache must not give one origin's answer to another, nor the lack of one.
     vary = {"vary": "Origin"}
-    return vary | {"access-control-allow-origin": origin} if origin in allowed else vary
+    if origin not in allowed:
+        return vary
+    return vary | {"access-control-allow-origin": origin} | _READABLE
 
 
 def preflight_headers(

@@ -131,6 +131,7 @@ def test_a_preflight_has_no_body(site: Site) -> None:
     answer = site.client.options("/events", headers={"origin": "https://videos.example"})
     assert (answer.status_code, answer.content) == (204, b"")
     assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-expose-headers"] == "retry-after"
     assert "content-length" not in answer.headers
     assert "transfer-encoding" not in answer.headers
 

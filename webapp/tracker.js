@@ -41,7 +41,8 @@ return JSON.stringify(batch.map(({ event }) => ({ ...event, sent_at })));
 async function post(url, body) {
 try {
 const signal = AbortSignal.timeout?.(TIMEOUT);
-return await outcome(await fetch(url, { method: "POST", keepalive: true, body, signal }));
+const keepalive = new Blob([body]).size <= 65536;
+return await outcome(await fetch(url, { method: "POST", keepalive, body, signal }));
 } catch {
 return { state: "kept", message: "The server could not be reached." };
 }
@@ -84,7 +85,8 @@ static #all = new Map();
 #failures = 0;
 #timer;
 #sending = false;
-#single = false;
+#most = Infinity;
+#left = false;
 #release = () => {};
 static of(url) {
 const { href } = new URL(url, document.baseURI);
@@ -96,14 +98,14 @@ this.#url = url;
 addEventListener("online", () => this.send());
 }
 open() {
-this.#ready ??= this.#adopt();
+this.#ready ??= this.#adopt().catch(() => null);
 }
 put(event, tell) {
 if (this.#dropped) event.dropped = this.#dropped;
 this.#stored = this.draft(event);
-this.#add(event, tell);
+this.#add({ event, tell });
 tell(event, "new", "");
-this.#later(LINGER);
+if (!this.#timer) this.#later(LINGER);
 }
 draft(event) {
 return this.#write((store) => store.put({ page: this.#page, at: Date.now(), event }));
@@ -120,6 +122,7 @@ this.#sending = false;
 }
 }
 leave() {
+this.#left = true;
 this.#release();
 for (let batch; (batch = this.#take()).length; ) {
 if (!navigator.sendBeacon?.(this.#url, encode(batch))) return;
@@ -127,31 +130,36 @@ this.#mark(batch, "beacon", "");
 }
 }
 return() {
+if (!this.#left) return;
+this.#left = false;
 for (const entry of this.#pending.values()) entry.away = false;
 this.#hold();
 this.send();
 }
-#add(event, tell) {
-this.#pending.set(event.event_id, { event, tell, away: false });
+#add(entry) {
+this.#pending.set(entry.event.event_id, entry);
 if (this.#pending.size <= QUEUE) return;
-const [oldest] = this.#pending.values();
+const oldest = [...this.#pending.values()].find(({ away }) => !away);
 this.#forget([oldest], "dropped", "Too many events wait.");
 }
 #later(time) {
-this.#timer ??= setTimeout(() => this.send(), time);
+clearTimeout(this.#timer);
+this.#timer = setTimeout(() => this.send(), time);
 }
 async #sendBatch() {
 await patiently(this.#stored);
 const batch = this.#take();
-if (!batch.length) return (this.#single = false);
+if (!batch.length) return false;
 this.#mark(batch, "sending", "");
 const { state, message, wait } = await post(this.#url, encode(batch));
 if (state === "kept") return this.#retry(batch, message, wait);
 this.#failures = 0;
 if (state === "refused" && batch.length > 1) {
 for (const entry of batch) entry.away = false;
-return (this.#single = true);
+this.#most = batch.length >> 1;
+return true;
 }
+if (state === "accepted") this.#most *= 2;
 this.#forget(batch, state, message);
 return true;
 }
@@ -159,8 +167,6 @@ return true;
 const most = Math.min(BACKOFF[0] * 2 ** this.#failures++, BACKOFF[1]);
 for (const entry of batch) entry.away = false;
 this.#mark(batch, "kept", message);
-clearTimeout(this.#timer);
-this.#timer = null;
 this.#later(wait || most * (0.5 + Math.random() / 2));
 return false;
 }
@@ -170,7 +176,7 @@ let room = BODY;
 for (const entry of this.#pending.values()) {
 if (entry.away) continue;
 room -= new Blob([JSON.stringify(entry.event)]).size + 30;
-if (batch.length && (room < 0 || this.#single)) break;
+if (batch.length && (room < 0 || batch.length >= this.#most)) break;
 entry.away = true;
 batch.push(entry);
 }
@@ -199,15 +205,18 @@ act(writing.objectStore("events"));
 async #adopt() {
 await this.#hold();
 const database = await openDatabase(`playlake ${this.#url}`);
-const held = await navigator.locks?.query().catch(() => null);
+const held = await navigator.locks?.query();
 const names = held && new Set(held.held.map((lock) => lock.name));
 const lives = ({ page, at }) => (names ? names.has(page) : Date.now() - at < FRESH);
 const adopt = (store) => {
 store.getAll().onsuccess = ({ target }) => {
+const own = this.#pending;
+this.#pending = new Map();
 for (const row of target.result.filter((found) => !lives(found))) {
 store.put({ ...row, page: this.#page });
-this.#add(row.event, () => {});
+this.#add({ event: row.event, tell() {} });
 }
+own.forEach((entry) => this.#add(entry));
 if (this.#pending.size) this.#later(LINGER);
 };
 };
@@ -219,7 +228,7 @@ async #hold() {
 await new Promise((done) => {
 const lived = () => new Promise((release) => done((this.#release = release)));
 navigator.locks?.request(this.#page, lived).catch(done) ?? done();
-});
+}).catch(() => null);
 }
 }
 const SLACK = 0.25;
@@ -282,8 +291,9 @@ get #active() {
 return this.#visitor && !this.#paused;
 }
 #start() {
+if (this.#paused) return;
 this.#visitor = whoIs(this.#options);
-if (!this.#active) return;
+if (!this.#visitor) return;
 this.#outbox.open();
 this.#arm();
 }
@@ -498,12 +508,12 @@ this.#play.seq.video_player += 1;
 const { duration, playbackRate } = this.#video;
 const length = Number.isFinite(duration) ? { video_duration: ms(duration) } : {};
 return {
-...this.#options.fields,
+...guarded(() => JSON.parse(JSON.stringify(this.#options.fields ?? 0)))(),
 type,
 event_id: uuid7(),
 play_id: this.#play.id,
 seq: this.#play.seq[type],
-video_id: this.#options.videoId,
+video_id: this.#options.videoId?.toString(),
 ...this.#visitor,
 playback_rate: playbackRate,
 visible: isVisible(),

@@ -2,25 +2,13 @@
 
 import gzip
 import json
-import time
 
 import pytest
 
+from tests.browser.tracked import PAGE, START, watch
 from webapp.tracker import make
 
 LIMIT = 5 * 1024  # bytes, gzipped
-
-PAGE = '<!doctype html><video muted src="videos/dawn.mp4"></video>'
-START = """
-async (options) => {
-  const { track } = await import("/tracker.js");
-  window.video = document.querySelector("video");
-  window.states = [];
-  const onEvent = (event, state) => window.states.push([event.event_id, state]);
-  const fixed = { videoId: "dawn", endpoint: "/events", onEvent };
-  window.tracker = track(video, { ...fixed, ...options });
-}
-"""
 
 
 @pytest.fixture
@@ -31,12 +19,6 @@ def blank(browser, site):
         page = context.new_page()
         page.goto(f"{site.url}blank")
         yield page
-
-
-def watch(page, seconds):
-    page.evaluate("() => { video.play() }")
-    page.wait_for_timeout(1000 * seconds)
-    page.evaluate("() => { video.pause() }")
 
 
 def test_it_is_one_small_file(capsys):
@@ -62,7 +44,7 @@ def test_nothing_is_measured_before_consent_and_all_after(blank, site, eventuall
 
 
 def test_nobody_is_tracked_who_was_not_named(blank, site, eventually):
-    blank.evaluate(START, {})
+    blank.evaluate(START, {"viewerId": None})
     watch(blank, 0.4)
     assert blank.evaluate("states") == []
     blank.evaluate("() => tracker.update({ userId: 7 })")
@@ -72,47 +54,11 @@ def test_nobody_is_tracked_who_was_not_named(blank, site, eventually):
 
 
 def test_a_text_user_id_is_a_viewer_id(blank, site, eventually):
-    blank.evaluate(START, {"userId": "u-7"})
+    blank.evaluate(START, {"userId": "u-7", "viewerId": None})
     watch(blank, 0.3)
     [event] = eventually(site.events)
     assert event["viewer_id"] == "u-7"
     assert "user_id" not in event
-
-
-def test_a_permanent_refusal_is_not_repeated_and_is_counted(blank, site, eventually):
-    refused = []
-
-    def refuse(route):
-        refused.append(route.request.post_data)
-        route.fulfill(status=400, json={"error": {"code": "bad", "message": "No."}})
-
-    blank.route("**/events", refuse)
-    blank.evaluate(START, {"viewerId": "v"})
-    watch(blank, 0.3)
-    eventually(lambda: blank.evaluate("states.filter(([, s]) => s === 'refused').length") == 3)
-    attempts = len(refused)
-    blank.wait_for_timeout(1500)
-    assert len(refused) == attempts
-    blank.unroute("**/events")
-    watch(blank, 0.3)
-    [event] = eventually(site.events)
-    assert event["dropped"] == 3
-
-
-def test_retry_after_is_respected(blank, site, eventually):
-    times = []
-
-    def busy(route):
-        times.append(time.monotonic())
-        route.fulfill(status=503, headers={"retry-after": "3"}, json={"error": {}})
-
-    blank.route("**/events", busy, times=1)
-    blank.evaluate(START, {"viewerId": "v"})
-    watch(blank, 0.3)
-    blank.wait_for_timeout(1000)  # the route answers while Playwright waits
-    assert len(times) == 1
-    eventually(site.events)
-    assert time.monotonic() - times[0] >= 2.9
 
 
 def test_the_page_notices_nothing_of_a_fault(blank, site, eventually):

@@ -19,12 +19,13 @@ export class Outbox {
   #page = uuid7();
   #ready; // the database, or null
   #stored = null; // the last write
-  #pending = new Map(); // event_id → {event, tell, away}; away: handed over, no answer yet
+  #pending = new Map(); // event_id → {event, tell, away}, oldest first; away: handed over, no answer yet
   #dropped = 0;
   #failures = 0;
   #timer;
   #sending = false;
-  #single = false; // a batch was refused: which of its events is at fault?
+  #most = Infinity; // events in a request, fewer once one was refused: which of them is at fault?
+  #left = false;
   #release = () => {};
 
   static of(url) {
@@ -39,16 +40,16 @@ export class Outbox {
   }
 
   open() {
-    this.#ready ??= this.#adopt();
+    this.#ready ??= this.#adopt().catch(() => null);
   }
 
   /** `tell(event, state, message)`: new, then sending, accepted, kept, refused, dropped or beacon. */
   put(event, tell) {
     if (this.#dropped) event.dropped = this.#dropped;
     this.#stored = this.draft(event);
-    this.#add(event, tell);
+    this.#add({ event, tell });
     tell(event, "new", "");
-    this.#later(LINGER);
+    if (!this.#timer) this.#later(LINGER);
   }
 
   /** Keeps an event that a later page delivers, should this one not live to `put` it. */
@@ -71,6 +72,7 @@ export class Outbox {
 
   /** Hands what waits to the browser, which delivers it although the page goes. */
   leave() {
+    this.#left = true;
     this.#release();
     for (let batch; (batch = this.#take()).length; ) {
       if (!navigator.sendBeacon?.(this.#url, encode(batch))) return;
@@ -78,36 +80,42 @@ export class Outbox {
     }
   }
 
-  /** The page came back from the back/forward cache: no beacon has told of its fate. */
+  /** The page came back from the back/forward cache: no beacon has told of its fate. Every tracker
+   * of the page says so; the first is enough. */
   return() {
+    if (!this.#left) return;
+    this.#left = false;
     for (const entry of this.#pending.values()) entry.away = false;
     this.#hold();
     this.send();
   }
 
-  #add(event, tell) {
-    this.#pending.set(event.event_id, { event, tell, away: false });
+  #add(entry) {
+    this.#pending.set(entry.event.event_id, entry);
     if (this.#pending.size <= QUEUE) return;
-    const [oldest] = this.#pending.values();
+    const oldest = [...this.#pending.values()].find(({ away }) => !away); // what is may have arrived
     this.#forget([oldest], "dropped", "Too many events wait.");
   }
 
   #later(time) {
-    this.#timer ??= setTimeout(() => this.send(), time);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.send(), time);
   }
 
   async #sendBatch() {
     await patiently(this.#stored);
     const batch = this.#take();
-    if (!batch.length) return (this.#single = false);
+    if (!batch.length) return false;
     this.#mark(batch, "sending", "");
     const { state, message, wait } = await post(this.#url, encode(batch));
     if (state === "kept") return this.#retry(batch, message, wait);
     this.#failures = 0;
     if (state === "refused" && batch.length > 1) {
       for (const entry of batch) entry.away = false;
-      return (this.#single = true);
+      this.#most = batch.length >> 1;
+      return true;
     }
+    if (state === "accepted") this.#most *= 2;
     this.#forget(batch, state, message);
     return true;
   }
@@ -116,8 +124,6 @@ export class Outbox {
     const most = Math.min(BACKOFF[0] * 2 ** this.#failures++, BACKOFF[1]);
     for (const entry of batch) entry.away = false;
     this.#mark(batch, "kept", message);
-    clearTimeout(this.#timer);
-    this.#timer = null;
     this.#later(wait || most * (0.5 + Math.random() / 2));
     return false;
   }
@@ -129,7 +135,7 @@ export class Outbox {
     for (const entry of this.#pending.values()) {
       if (entry.away) continue;
       room -= new Blob([JSON.stringify(entry.event)]).size + 30;
-      if (batch.length && (room < 0 || this.#single)) break;
+      if (batch.length && (room < 0 || batch.length >= this.#most)) break;
       entry.away = true;
       batch.push(entry);
     }
@@ -165,15 +171,18 @@ export class Outbox {
   async #adopt() {
     await this.#hold();
     const database = await openDatabase(`playlake ${this.#url}`);
-    const held = await navigator.locks?.query().catch(() => null);
+    const held = await navigator.locks?.query();
     const names = held && new Set(held.held.map((lock) => lock.name));
     const lives = ({ page, at }) => (names ? names.has(page) : Date.now() - at < FRESH);
     const adopt = (store) => {
       store.getAll().onsuccess = ({ target }) => {
+        const own = this.#pending;
+        this.#pending = new Map(); // in the order of their age: this page's come last
         for (const row of target.result.filter((found) => !lives(found))) {
           store.put({ ...row, page: this.#page });
-          this.#add(row.event, () => {});
+          this.#add({ event: row.event, tell() {} });
         }
+        own.forEach((entry) => this.#add(entry));
         if (this.#pending.size) this.#later(LINGER);
       };
     };
@@ -186,6 +195,6 @@ export class Outbox {
     await new Promise((done) => {
       const lived = () => new Promise((release) => done((this.#release = release)));
       navigator.locks?.request(this.#page, lived).catch(done) ?? done();
-    });
+    }).catch(() => null);
   }
 }

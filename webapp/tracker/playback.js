@@ -82,8 +82,9 @@ export class Tracker {
   }
 
   #start() {
+    if (this.#paused) return; // before a visitor's id is stored, too
     this.#visitor = whoIs(this.#options);
-    if (!this.#active) return;
+    if (!this.#visitor) return;
     this.#outbox.open();
     this.#arm();
   }
@@ -342,12 +343,13 @@ export class Tracker {
     const { duration, playbackRate } = this.#video;
     const length = Number.isFinite(duration) ? { video_duration: ms(duration) } : {};
     return {
-      ...this.#options.fields,
+      // As it will be sent: what JSON cannot hold would keep every event of its batch from going.
+      ...guarded(() => JSON.parse(JSON.stringify(this.#options.fields ?? 0)))(),
       type,
       event_id: uuid7(),
       play_id: this.#play.id,
       seq: this.#play.seq[type],
-      video_id: this.#options.videoId,
+      video_id: this.#options.videoId?.toString(),
       ...this.#visitor,
       playback_rate: playbackRate,
       visible: isVisible(),

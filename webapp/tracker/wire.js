@@ -11,7 +11,8 @@ export function encode(batch) {
 export async function post(url, body) {
   try {
     const signal = AbortSignal.timeout?.(TIMEOUT);
-    return await outcome(await fetch(url, { method: "POST", keepalive: true, body, signal }));
+    const keepalive = new Blob([body]).size <= 65536; // browsers refuse longer ones (Fetch, 4.6)
+    return await outcome(await fetch(url, { method: "POST", keepalive, body, signal }));
   } catch {
     return { state: "kept", message: "The server could not be reached." };
   }
