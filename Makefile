@@ -58,7 +58,10 @@ demo: setup ## A simulated month, a play in a real browser, and the reports over
 
 .PHONY: test
 test: setup $(EMULATOR) $(KCL) node_modules ## Every test; what this machine lacks is skipped and named (CI=true: a failure)
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+	@status=0; \
+	$(BIN)/python -m pytest -m 'not alone' --numprocesses auto --maxprocesses 4 --dist loadgroup || status=$$?; \
+	$(BIN)/python -m pytest -m alone || status=$$?; \
+	exit $$status
 
 .PHONY: test-aws
 test-aws: setup $(EMULATOR) node_modules ## The life of a deployment, from deploy to remove, on an emulated AWS
@@ -71,6 +74,7 @@ check: setup ## Lint, format, strict types, import rules, generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m deploy.generate --check
+	$(BIN)/python webapp/tracker/make.py --check
 
 ARCH := arm64
 .PHONY: zips

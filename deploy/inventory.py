@@ -31,7 +31,7 @@ class Entry:
 
 def entries() -> list[Entry]:
     """The whole inventory, in the order of an event's way."""
-    return [*_WAY_IN, *_DELIVERY, *_LAKE, *_catalog(), *_UPKEEP, *_WATCHING, *_OSLS]
+    return [*_WAY_IN, *_DELIVERY, *_STREAM, *_LAKE, *_catalog(), *_UPKEEP, *_WATCHING, *_OSLS]
 
 
 def types() -> list[str]:
@@ -73,7 +73,7 @@ _WAY_IN = (
     Entry(
         "Lambda::Function",
         ("CollectLambdaFunction",),
-        "The collector: takes events in, and says 200 once Firehose has them.",
+        "The collector: takes events in, and says 200 once the stream has them.",
         FREE,
         _INVOCATIONS,
     ),
@@ -88,6 +88,9 @@ _WAY_IN = (
     Entry("IAM::Role", ("PageRole",), "May write its log, nothing else."),
 )
 
+_BY_FIREHOSE = "delivery=firehose"
+_BY_KINESIS = "delivery=kinesis"
+
 _DELIVERY = (
     Entry(
         "KinesisFirehose::DeliveryStream",
@@ -95,16 +98,19 @@ _DELIVERY = (
         "Keeps acknowledged events until they are in the lake; invokes the transform.",
         FREE,
         "0.029 per GB, each record rounded up to 5 KB",
+        _BY_FIREHOSE,
     ),
     Entry(
         "IAM::Role",
         ("DeliveryRole",),
         "Firehose's: may write under `raw/` and `failed/`, and invoke the transform.",
+        when=_BY_FIREHOSE,
     ),
     Entry(
         "IAM::Policy",
         ("DeliveryPolicy",),
         "What the role may; apart from it, so that the stream is made after it.",
+        when=_BY_FIREHOSE,
     ),
     Entry(
         "Lambda::Function",
@@ -112,8 +118,36 @@ _DELIVERY = (
         "Makes typed Parquet of raw events, and writes it to the lake.",
         FREE,
         _INVOCATIONS,
+        _BY_FIREHOSE,
     ),
-    Entry("IAM::Role", ("TransformRole",), "May add objects under `lake/`."),
+    Entry("IAM::Role", ("TransformRole",), "May add objects under `lake/`.", when=_BY_FIREHOSE),
+)
+
+_STREAM = (
+    Entry(
+        "Kinesis::Stream",
+        ("EventStream",),
+        "Keeps acknowledged events in Firehose's place, on demand; consumers outside the stack"
+        " read it ([kinesis.md](kinesis.md)).",
+        "29.20: 730 hours at 0.04",
+        "0.08 per GB in, each record rounded up to 1 KB; 0.04 per GB out",
+        _BY_KINESIS,
+    ),
+    Entry(
+        "DynamoDB::Table",
+        ("LeaseTable", "CoordinatorStateTable", "WorkerMetricStatsTable"),
+        "The consumers' leases, and how busy each is. Made here, not by them: they go with the"
+        " stack.",
+        FREE,
+        "0.625 per million writes, 0.125 per million reads: about 0.50 a month for each shard",
+        _BY_KINESIS,
+    ),
+    Entry(
+        "IAM::ManagedPolicy",
+        ("ConsumerPolicy",),
+        "What a consumer may; for the role that it runs as.",
+        when=_BY_KINESIS,
+    ),
 )
 
 _LAKE = (
@@ -204,20 +238,25 @@ _UPKEEP = (
 )
 
 _ALARMS = (
-    ("ProcessingAlarm", "The transform failed on a batch."),
-    ("FreshnessAlarm", "Events wait longer than 45 minutes."),
-    ("StreamThrottlesAlarm", "Firehose refused events for their rate."),
-    ("UnstoredAlarm", "The API answered 5xx."),
-    ("CollectErrorsAlarm", "The collector raised."),
-    ("TransformErrorsAlarm", "The transform raised."),
-    ("CatalogErrorsAlarm", "The catalog function raised."),
-    ("CompactErrorsAlarm", "The compaction raised."),
-    ("CollectThrottlesAlarm", "The account has no Lambda left for the collector."),
+    ("ProcessingAlarm", "The transform failed on a batch.", _BY_FIREHOSE),
+    ("FreshnessAlarm", "Events wait longer than 45 minutes.", _BY_FIREHOSE),
+    ("StreamThrottlesAlarm", "Firehose refused events for their rate.", _BY_FIREHOSE),
+    ("ConsumerLagAlarm", "The consumers are 15 minutes behind, or none runs.", _BY_KINESIS),
+    ("StreamWriteThrottlesAlarm", "Kinesis refused events for their rate.", _BY_KINESIS),
+    ("UnstoredAlarm", "The API answered 5xx.", ""),
+    ("CollectErrorsAlarm", "The collector raised.", ""),
+    ("TransformErrorsAlarm", "The transform raised.", _BY_FIREHOSE),
+    ("CatalogErrorsAlarm", "The catalog function raised.", ""),
+    ("CompactErrorsAlarm", "The compaction raised.", ""),
+    ("CollectThrottlesAlarm", "The account has no Lambda left for the collector.", ""),
 )
 _FIRST_TEN = "0; 0.10 when the account has more than ten"
 
 _WATCHING = (
-    *(Entry("CloudWatch::Alarm", (name,), why, _FIRST_TEN) for name, why in _ALARMS),
+    *(
+        Entry("CloudWatch::Alarm", (name,), why, _FIRST_TEN, when=when)
+        for name, why, when in _ALARMS
+    ),
     Entry(
         "SNS::Topic",
         ("AlarmTopic",),
@@ -239,8 +278,10 @@ _WATCHING = (
         FREE,
         _LOGS,
     ),
-    Entry("Logs::LogGroup", ("DeliveryLogGroup",), "Firehose's own errors.", FREE, _LOGS),
-    Entry("Logs::LogStream", ("DeliveryLogStream",), "Where in it they are."),
+    Entry(
+        "Logs::LogGroup", ("DeliveryLogGroup",), "Firehose's own errors.", FREE, _LOGS, _BY_FIREHOSE
+    ),
+    Entry("Logs::LogStream", ("DeliveryLogStream",), "Where in it they are.", when=_BY_FIREHOSE),
 )
 
 _OSLS = (

@@ -36,15 +36,28 @@ TYPES: Mapping[str, str] = {
     "AWS::CloudWatch::Alarm": "cloudwatch:DeleteAlarms DescribeAlarms ListTagsForResource"
     " PutMetricAlarm TagResource UntagResource",
     "AWS::CloudWatch::Dashboard": "cloudwatch:DeleteDashboards GetDashboard PutDashboard",
+    # Without PutItem and such: a table is made empty; and without a resource policy or a replica.
+    "AWS::DynamoDB::Table": "dynamodb:CreateTable DeleteTable DescribeContinuousBackups"
+    " DescribeContributorInsights DescribeKinesisStreamingDestination DescribeTable"
+    " DescribeTimeToLive GetResourcePolicy ListTagsOfResource TagResource UntagResource"
+    " UpdateTable",
     "AWS::Events::Rule": "events:DeleteRule DescribeRule ListTagsForResource ListTargetsByRule"
     " PutRule PutTargets RemoveTargets TagResource UntagResource",
     "AWS::Glue::Database": "glue:CreateDatabase DeleteDatabase GetDatabase GetTags UpdateDatabase",
     "AWS::Glue::Table": "glue:CreateTable DeleteTable GetTable UpdateTable",
+    # Without Attach and Detach: who runs consumers gives their role the policy, not this stack.
+    "AWS::IAM::ManagedPolicy": "iam:CreatePolicy CreatePolicyVersion DeletePolicy"
+    " DeletePolicyVersion GetPolicy GetPolicyVersion ListEntitiesForPolicy ListPolicyVersions",
     "AWS::IAM::Policy": "iam:DeleteRolePolicy GetRolePolicy PutRolePolicy",
     # Without AttachRolePolicy: no role of ours has a managed policy.
     "AWS::IAM::Role": "iam:CreateRole DeleteRole DeleteRolePolicy GetRole GetRolePolicy"
     " ListAttachedRolePolicies ListRolePolicies ListRoleTags PutRolePolicy TagRole UntagRole"
     " UpdateAssumeRolePolicy UpdateRole UpdateRoleDescription",
+    # Without kms: the stream is encrypted by the key that AWS manages for Kinesis.
+    "AWS::Kinesis::Stream": "kinesis:AddTagsToStream CreateStream DecreaseStreamRetentionPeriod"
+    " DeleteStream DescribeStreamSummary IncreaseStreamRetentionPeriod ListTagsForResource"
+    " ListTagsForStream RemoveTagsFromStream StartStreamEncryption StopStreamEncryption TagResource"
+    " UntagResource",
     # Without kms: the stream is encrypted by a key that AWS owns.
     "AWS::KinesisFirehose::DeliveryStream": "firehose:CreateDeliveryStream DeleteDeliveryStream"
     " DescribeDeliveryStream ListTagsForDeliveryStream StartDeliveryStreamEncryption"
@@ -133,6 +146,11 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
         f"cloudwatch:{_HERE}:alarm:{_NAME}-*",
         f"cloudwatch::${{Account}}:dashboard/{_NAME}*",
     ),
+    "dynamodb": (
+        f"dynamodb:{_HERE}:table/{_NAME}",
+        f"dynamodb:{_HERE}:table/{_NAME}-CoordinatorState",
+        f"dynamodb:{_HERE}:table/{_NAME}-WorkerMetricStats",
+    ),
     "events": (f"events:{_HERE}:rule/{_NAME}-*",),
     "firehose": (f"firehose:{_HERE}:deliverystream/{_NAME}",),
     # Athena wants to see the default database before any other (Athena user guide, "Access to
@@ -144,7 +162,12 @@ RESOURCES: Mapping[str, tuple[str, ...]] = {
         # DeleteDatabase is authorized on what a database could hold.
         f"glue:{_HERE}:userDefinedFunction/{_DATABASE}/*",
     ),
-    "iam": (f"iam::${{Account}}:role/{_NAME}-*",),
+    "iam": (
+        f"iam::${{Account}}:role/{_NAME}-*",
+        # Not of any playlake-…: the deployer's own policies are called so too.
+        f"iam::${{Account}}:policy/{_NAME}-consumer-*",
+    ),
+    "kinesis": (f"kinesis:{_HERE}:stream/{_NAME}",),
     "lambda": (f"lambda:{_HERE}:function:{_NAME}-*",),
     "logs": (
         f"logs:{_HERE}:log-group:/aws/lambda/{_NAME}-*",
@@ -166,7 +189,7 @@ _DEFAULT_DATABASE = (
     ["glue:GetDatabase"],
     [f"glue:{_HERE}:catalog", f"glue:{_HERE}:database/default"],
 )
-_PASS = ("PassRole", ["iam:PassRole"], list(RESOURCES["iam"]))
+_PASS = ("PassRole", ["iam:PassRole"], list(RESOURCES["iam"][:1]))
 _PASSED_TO = {
     "StringEquals": {"iam:PassedToService": ["firehose.amazonaws.com", "lambda.amazonaws.com"]}
 }

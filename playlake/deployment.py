@@ -16,9 +16,11 @@ SERVICES: Mapping[str, str] = MappingProxyType(
         "athena": "athena",
         "cloudformation": "cloudformation",
         "cloudwatch": "monitoring",
+        "dynamodb": "dynamodb",
         "events": "events",
         "firehose": "firehose",
         "glue": "glue",
+        "kinesis": "kinesis",
         "lambda": "lambda",
         "logs": "logs",
         "s3": "s3",
@@ -26,8 +28,9 @@ SERVICES: Mapping[str, str] = MappingProxyType(
         "sqs": "sqs",
     }
 )
-"""What a stack is made of: a service by botocore's name -> its name among AWS's endpoints. IAM and
-STS, which it needs too, are one service for a whole partition: no region lacks them."""
+"""What a stack is made of, whichever its delivery: a service by botocore's name -> its name among
+AWS's endpoints. IAM and STS, which it needs too, are one service for a whole partition: no region
+lacks them."""
 
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9]{0,15}")
 _STAGE = re.compile(r"[a-z][a-z0-9]{0,7}")
@@ -106,21 +109,32 @@ _OUTPUTS = (
     ("bucket", "BucketName"),
     ("database", "DatabaseName"),
     ("workgroup", "WorkGroupName"),
-    ("delivery_stream", "DeliveryStreamName"),
     ("dashboard", "DashboardName"),
 )
+_BY_DELIVERY = (
+    ("delivery_stream", "DeliveryStreamName"),
+    ("stream", "StreamName"),
+)
+_OF_CONSUMERS = ("consumer_policy", "ConsumerPolicyArn")
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A stack that is there, by its outputs."""
+    """A stack that is there, by its outputs.
+
+    Of `delivery_stream` and `stream` one is None: Firehose's is there when that carries the events,
+    Kinesis's with `--param delivery=kinesis`.
+    """
 
     url: str
     bucket: str
     database: str
     workgroup: str
-    delivery_stream: str
     dashboard: str
+    delivery_stream: str | None = None
+    stream: str | None = None
+    consumer_policy: str | None = None
+    """The ARN of the policy of whoever reads the stream, as long as there is one."""
 
     @classmethod
     def of(cls, where: Deployed, stack: StackDescription) -> "Deployment":
@@ -132,7 +146,10 @@ class Deployment:
         fault = unusable(where, stack)
         if fault is not None:
             raise fault
-        return cls(**{name: stack.outputs[output] for name, output in _OUTPUTS})
+        optional = (*_BY_DELIVERY, _OF_CONSUMERS)
+        there = {name: stack.outputs[output] for name, output in _OUTPUTS}
+        there |= {name: stack.outputs[key] for name, key in optional if key in stack.outputs}
+        return cls(**there)
 
 
 _REMOVE = "npx serverless remove"
@@ -153,7 +170,7 @@ def unusable(where: Deployed, stack: StackDescription) -> PlaylakeError | None:
     States: "Stack status codes" of the CloudFormation user guide. A stack whose update failed or is
     under way still answers as it did before; one that was never whole lacks outputs.
     """
-    status, whole = stack.status, all(output in stack.outputs for _, output in _OUTPUTS)
+    status, whole = stack.status, _is_whole(stack)
     name = f"The stack {where} is {status}{f' ({stack.reason})' if stack.reason else ''}"
     if status.startswith("DELETE_"):
         return _deleted(where, name, status)
@@ -169,6 +186,11 @@ def unusable(where: Deployed, stack: StackDescription) -> PlaylakeError | None:
     return SettingsError(
         f"{name} and was never deployed whole; deploy it again with `{_DEPLOY} {where.options}`."
     )
+
+
+def _is_whole(stack: StackDescription) -> bool:
+    carried = any(output in stack.outputs for _, output in _BY_DELIVERY)
+    return carried and all(output in stack.outputs for _, output in _OUTPUTS)
 
 
 _NEVER_CREATED = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
@@ -236,5 +258,7 @@ def described(
         yield name.replace("-", "_"), f"s3://{deployed.bucket}/{name}/"
     yield "database", deployed.database
     yield "workgroup", deployed.workgroup
-    yield "delivery_stream", deployed.delivery_stream
+    for name, _ in (*_BY_DELIVERY, _OF_CONSUMERS):
+        if (value := getattr(deployed, name)) is not None:
+            yield name, value
     yield from console_pages(where, stack, deployed)

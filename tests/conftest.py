@@ -19,7 +19,7 @@ PLAYLAKE = (sys.executable, "-m", "playlake")
 
 SHARING = frozenset({"aws", "kinesis"})
 """Folders whose files share what is costly to start."""
-LONGEST = ("aws", "kinesis", "test_zips.py", "test_truth.py", "test_dashboard.py", "test_plugin.py")
+LONGEST = ("aws", "kinesis", "test_zips.py", "test_dashboard.py", "test_plugin.py")
 """What takes longest begins first, so that no worker is left alone with it in the end."""
 
 
@@ -34,6 +34,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group(item)))
     order = {name: position for position, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(group(item), len(order)))
+
+
+Tell = Callable[[str], None]
+"""Says something to whoever watches the tests run."""
+
+
+@pytest.fixture(scope="session")
+def tell(request: pytest.FixtureRequest) -> Tell:
+    """Prints, whatever pytest captures; to standard error, which xdist's workers have too."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+
+    def tell(text: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(text, file=sys.stderr, flush=True)
+
+    return tell
 
 
 @dataclass(frozen=True)

@@ -29,14 +29,18 @@ ALL_SWITCHES = (
     "savedQueries=no",
     "arch=x86_64",
 )
+KINESIS = ("delivery=kinesis",)
 
 # The property that holds a resource's name, which is what Ref gives.
 _NAMED_BY = {
     "AWS::Athena::WorkGroup": "Name",
     "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::CloudWatch::Dashboard": "DashboardName",
+    "AWS::DynamoDB::Table": "TableName",
     "AWS::Events::Rule": "Name",
+    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
     "AWS::IAM::Role": "RoleName",
+    "AWS::Kinesis::Stream": "Name",
     "AWS::KinesisFirehose::DeliveryStream": "DeliveryStreamName",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Logs::LogGroup": "LogGroupName",
@@ -45,7 +49,9 @@ _NAMED_BY = {
     "AWS::SNS::Topic": "TopicName",
 }
 _ARN = {
+    "AWS::DynamoDB::Table": "arn:aws:dynamodb:{region}:{account}:table/{name}",
     "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
+    "AWS::Kinesis::Stream": "arn:aws:kinesis:{region}:{account}:stream/{name}",
     "AWS::Lambda::Function": "arn:aws:lambda:{region}:{account}:function:{name}",
     "AWS::S3::Bucket": "arn:aws:s3:::{name}",
 }
@@ -79,6 +85,14 @@ class Template:
         for name, resource in self.body["Resources"].items():
             if "Condition" not in resource or self._holds({"Condition": resource["Condition"]}):
                 yield name, resource
+
+    def outputs(self) -> set[str]:
+        """The names of the outputs whose condition holds."""
+        return {
+            name
+            for name, output in self.body["Outputs"].items()
+            if "Condition" not in output or self._holds({"Condition": output["Condition"]})
+        }
 
     def names(self) -> dict[str, str]:
         """The physical name of each resource that is given one, by logical id."""
@@ -149,6 +163,8 @@ class Template:
             return self._holds(self.body["Conditions"][argument])
         if name == "Fn::Not":
             return not self._holds(argument[0])
+        if name == "Fn::Or":
+            return any(map(self._holds, argument))
         assert name == "Fn::Equals", name
         left, right = self.resolve(argument)
         return bool(left == right)

@@ -24,7 +24,7 @@ from deploy.policy import (
 )
 from playlake.policy import questions, read_policy
 from tests.ministack import ACCOUNT, Ministack, ministack
-from tests.packaged import ALL_SWITCHES, REGION, ROOT, SERVERLESS, packaged, service
+from tests.packaged import ALL_SWITCHES, KINESIS, REGION, ROOT, SERVERLESS, packaged, service
 from tests.recording_proxy import Recording
 
 NAMES = {
@@ -55,7 +55,9 @@ def is_allowed(document: dict[str, Any], action: str, arn: str) -> bool:
 # --- what it is made of ---
 
 
-@pytest.mark.parametrize("params", [(), ALL_SWITCHES], ids=["defaults", "all switches"])
+@pytest.mark.parametrize(
+    "params", [(), ALL_SWITCHES, KINESIS], ids=["defaults", "all switches", "kinesis"]
+)
 def test_the_table_knows_every_type_of_resource_that_the_template_has(params):
     used = {resource["Type"] for resource in packaged(*params).body["Resources"].values()}
     assert used <= set(TYPES), "add the new type to deploy/policy.py"
@@ -168,7 +170,7 @@ def test_a_name_that_cloudformation_cuts_is_allowed_still(stage):
 
 
 def test_it_is_on_every_name_of_this_deployment_and_on_none_of_another():
-    document, template = filled(NAMES), packaged(*ALL_SWITCHES)
+    document = filled(NAMES)
     here = f"{REGION}:{ACCOUNT}"
     arns = {
         "AWS::Athena::WorkGroup": ("athena:CreateWorkGroup", f"athena:{here}:workgroup/"),
@@ -177,8 +179,11 @@ def test_it_is_on_every_name_of_this_deployment_and_on_none_of_another():
             "cloudwatch:PutDashboard",
             f"cloudwatch::{ACCOUNT}:dashboard/",
         ),
+        "AWS::DynamoDB::Table": ("dynamodb:CreateTable", f"dynamodb:{here}:table/"),
         "AWS::Events::Rule": ("events:PutRule", f"events:{here}:rule/"),
+        "AWS::IAM::ManagedPolicy": ("iam:CreatePolicy", f"iam::{ACCOUNT}:policy/"),
         "AWS::IAM::Role": ("iam:CreateRole", f"iam::{ACCOUNT}:role/"),
+        "AWS::Kinesis::Stream": ("kinesis:CreateStream", f"kinesis:{here}:stream/"),
         "AWS::KinesisFirehose::DeliveryStream": (
             "firehose:CreateDeliveryStream",
             f"firehose:{here}:deliverystream/",
@@ -189,8 +194,10 @@ def test_it_is_on_every_name_of_this_deployment_and_on_none_of_another():
         "AWS::SNS::Topic": ("sns:CreateTopic", f"sns:{here}:"),
     }
     looked_at = set()
-    for logical, name in template.names().items():
-        kind = template.body["Resources"][logical]["Type"]
+    templates = (packaged(*ALL_SWITCHES), packaged(*KINESIS))
+    named = [(each, logical) for each in templates for logical in each.names()]
+    for template, logical in named:
+        name, kind = template.names()[logical], template.body["Resources"][logical]["Type"]
         if kind in arns:
             action, beginning = arns[kind]
             assert is_allowed(document, action, f"arn:aws:{beginning}{name}"), name
@@ -200,6 +207,15 @@ def test_it_is_on_every_name_of_this_deployment_and_on_none_of_another():
     assert looked_at == set(arns)
     tables = f"arn:aws:glue:{here}:table/playlake_demo_dev/custom_events"
     assert is_allowed(document, "glue:CreateTable", tables)
+
+
+def test_whoever_deploys_cannot_widen_the_policies_of_whoever_deploys():
+    every = filled(NAMES | {"Identifier": "*", "Stage": "*", "Region": "*"})
+    consumers = f"arn:aws:iam::{ACCOUNT}:policy/playlake-demo-dev-consumer-eu-west-1"
+    assert is_allowed(every, "iam:CreatePolicyVersion", consumers)
+    for number in (1, 2):
+        own = f"arn:aws:iam::{ACCOUNT}:policy/playlake-deployer-{number}"
+        assert not is_allowed(every, "iam:CreatePolicyVersion", own)
 
 
 def test_doctor_can_ask_iam_about_every_statement():

@@ -7,7 +7,17 @@ from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
 from events.errors import SettingsError, Unavailable
-from playlake.deployment import Deployed, Deployment, StackDescription, console_pages, remark
+from ingest.drivers.firehose import FirehoseStream
+from ingest.drivers.kinesis import KinesisStream
+from playlake.deployment import (
+    Deployed,
+    Deployment,
+    StackDescription,
+    console_pages,
+    described,
+    remark,
+)
+from playlake.drivers.deployed_stream import opened_stream
 from playlake.drivers.session import Session, meaning
 from playlake.lake import Day, newest_first
 from tests.deployed import OUTPUTS
@@ -105,6 +115,38 @@ def test_the_console_of_each_cloud_is_linked():
     pages = dict(console_pages(DEMO, china, Deployment.of(DEMO, china)))
     assert pages["dashboard_page"].startswith("https://console.amazonaws.cn/cloudwatch/")
     assert "region=cn-north-1" in pages["dashboard_page"]
+
+
+BY_KINESIS = replace(
+    STACK,
+    outputs={name: value for name, value in OUTPUTS.items() if name != "DeliveryStreamName"}
+    | {"StreamName": "playlake-demo-dev", "ConsumerPolicyArn": "arn:aws:iam::1:policy/p"},
+)
+
+
+def test_a_stack_is_whole_by_either_stream_and_its_description_names_the_one_it_has():
+    by_firehose = dict(described(DEMO, STACK, Deployment.of(DEMO, STACK)))
+    assert by_firehose["delivery_stream"] == OUTPUTS["DeliveryStreamName"]
+    assert not {"stream", "consumer_policy"} & set(by_firehose)
+    by_kinesis = dict(described(DEMO, BY_KINESIS, Deployment.of(DEMO, BY_KINESIS)))
+    assert by_kinesis["stream"] == "playlake-demo-dev"
+    assert by_kinesis["consumer_policy"] == "arn:aws:iam::1:policy/p"
+    assert "delivery_stream" not in by_kinesis
+
+
+def test_a_stack_without_a_stream_was_never_whole():
+    outputs = {name: value for name, value in OUTPUTS.items() if name != "DeliveryStreamName"}
+    with pytest.raises(SettingsError, match="never deployed whole"):
+        Deployment.of(DEMO, replace(STACK, outputs=outputs))
+
+
+@pytest.mark.parametrize(
+    ("stack", "kind"), [(STACK, FirehoseStream), (BY_KINESIS, KinesisStream)], ids=lambda each: None
+)
+def test_whoever_collects_here_for_a_stack_puts_on_the_stream_that_it_has(stack, kind, monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    assert type(opened_stream(Session("eu-west-1"), Deployment.of(DEMO, stack))) is kind
 
 
 def client_error(code, message=""):

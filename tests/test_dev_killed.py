@@ -48,7 +48,7 @@ class Load:
         return event | ({"started_at": 99_000} if number % 10 == 0 else {})
 
 
-def test_every_event_that_was_answered_200_is_in_the_lake_or_rejected_once(tmp_path):
+def test_every_event_that_was_answered_200_is_in_the_lake_or_rejected_once(tmp_path, tell):
     load = Load(seed=1)
     moments = random.Random(2)
     for _ in range(KILLS):
@@ -74,7 +74,7 @@ def test_every_event_that_was_answered_200_is_in_the_lake_or_rejected_once(tmp_p
     assert set(rejected) & load.acknowledged == {
         event_id for event_id in load.acknowledged if int(event_id[1:]) % 10 == 0
     }
-    print(f"\n{KILLS} kills: {len(load.acknowledged):,} events acknowledged, 0 lost, 0 doubled")
+    tell(f"\n{KILLS} kills: {len(load.acknowledged):,} events acknowledged, 0 lost, 0 doubled")
 
 
 def _assert_none_doubled(data: Path) -> None:

@@ -83,7 +83,7 @@ def node() -> str:
 
 def test_the_plugins_parts(node):
     files = sorted((ROOT / "tests/plugin").glob("*.test.js"))
-    assert len(files) == 3
+    assert len(files) == 4
     ran = subprocess.run([node, "--test", *files], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout
 

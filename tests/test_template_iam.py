@@ -18,12 +18,13 @@ from botocore.model import OperationModel
 from botocore.session import Session as BotocoreSession
 
 from catalog.handler import catalog
+from catalog.settings import Settings as CatalogSettings
 from catalog.settings import open_catalog
 from ingest import settings as ingest_settings
 from ingest.handler import collect
 from tests.lambda_context import CONTEXT
 from tests.moto_server import empty, moto
-from tests.packaged import ACCOUNT, ALL_SWITCHES, REGION, Template, packaged
+from tests.packaged import ACCOUNT, KINESIS, REGION, Template, packaged
 from tests.records import LAB_CLICK, LAB_PLAY, lines
 from tests.test_transform_handler import firehose_event
 from transform import handler as transform_handler
@@ -58,7 +59,7 @@ class Call:
 def call_of(model: OperationModel, params: dict[str, Any]) -> Call:
     service = model.service_model.service_name
     operation = f"{service}:{model.name}"
-    arns = {"s3": s3_arns, "glue": glue_arns, "firehose": firehose_arns}[service](params)
+    arns = ARNS[service](params)
     return Call(ACTIONS.get(operation, operation), arns, params.get("Prefix"))
 
 
@@ -76,6 +77,18 @@ def glue_arns(params: dict[str, Any]) -> tuple[str, ...]:
 def firehose_arns(params: dict[str, Any]) -> tuple[str, ...]:
     name = params["DeliveryStreamName"]
     return (f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/{name}",)
+
+
+def kinesis_arns(params: dict[str, Any]) -> tuple[str, ...]:
+    return (f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{params['StreamName']}",)
+
+
+ARNS = {
+    "s3": s3_arns,
+    "glue": glue_arns,
+    "firehose": firehose_arns,
+    "kinesis": kinesis_arns,
+}
 
 
 @pytest.fixture(scope="module")
@@ -172,9 +185,11 @@ def allows(statement: dict[str, Any], call: Call, arn: str) -> bool:
     )
 
 
-def assert_exactly_allowed(function: str, calls: list[Call]) -> None:
+def assert_exactly_allowed(
+    function: str, calls: list[Call], template: Template | None = None
+) -> None:
     """Every call is allowed on every resource, and every right and resource is used."""
-    allowed = statements(function)
+    allowed = statements(function, template)
     refused = {
         (call.action, arn)
         for call in calls
@@ -196,6 +211,24 @@ def test_the_collector_needs_what_its_role_allows(recorded):
     event = json.loads((Path(__file__).parent / "events" / "http_api_post.json").read_text())
     assert collect(event, CONTEXT)["statusCode"] == 200
     assert_exactly_allowed("collect", recorded)
+
+
+def test_the_collector_of_a_kinesis_stream_needs_what_its_role_allows(recorded, monkeypatch):
+    template = packaged(*KINESIS)
+    function = template.of("Lambda::Function")["CollectLambdaFunction"]
+    for name, value in function["Environment"]["Variables"].items():
+        monkeypatch.setenv(name, value)
+    boto3.client("kinesis").create_stream(StreamName=NAME, ShardCount=1)
+    recorded.clear()
+    event = json.loads((Path(__file__).parent / "events" / "http_api_post.json").read_text())
+    assert collect(event, CONTEXT)["statusCode"] == 200
+    assert_exactly_allowed("collect", recorded, template)
+
+
+def test_a_collector_may_put_on_both_streams_while_one_drains():
+    template = packaged(*KINESIS, "draining=firehose")
+    allowed = set().union(*map(actions, statements("collect", template)))
+    assert allowed == {"firehose:PutRecordBatch", "kinesis:PutRecords"}
 
 
 def test_the_transform_needs_what_its_role_allows(recorded, aws):
@@ -250,89 +283,24 @@ def test_a_right_that_nothing_uses_would_be_found(recorded, monkeypatch):
         assert_exactly_allowed("transform", recorded)
 
 
-# --- all roles ---
+# --- the consumers of a Kinesis stream ---
 
 
-def every_statement(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, role in template.of("IAM::Role").items():
-        for policy in role.get("Policies", ()):
-            yield from ((name, each) for each in policy["PolicyDocument"]["Statement"])
-    for name, policy in template.of("IAM::Policy").items():
-        yield from ((name, each) for each in policy["PolicyDocument"]["Statement"])
+def consumer_statements() -> list[dict[str, Any]]:
+    (policy,) = packaged(*KINESIS).of("IAM::ManagedPolicy").values()
+    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return found
 
 
-@pytest.mark.parametrize("params", [(), ALL_SWITCHES], ids=["defaults", "all switches"])
-def test_no_statement_has_a_wildcard_for_an_action_or_for_every_resource(params):
-    statements = list(every_statement(packaged(*params)))
-    assert len(statements) > 10
-    for name, statement in statements:
-        assert not [each for each in actions(statement) if "*" in each], name
-        if actions(statement) <= {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}:
-            continue  # X-Ray knows no resource (service authorization reference)
-        for resource in listed(statement["Resource"]):
-            assert NAME in resource or DATABASE in resource or resource == f"{GLUE}:catalog"
-
-
-def test_traces_are_allowed_only_when_they_are_asked_for():
-    def traced(*params: str) -> set[str]:
-        return {
-            name
-            for name, each in every_statement(packaged(*params))
-            if "xray:PutTraceSegments" in actions(each)
-        }
-
-    functions = {f"{name}Role" for name in ("Collect", "Transform", "Catalog", "Compact", "Page")}
-    assert traced() == set()
-    assert traced(*ALL_SWITCHES) == functions
-
-
-def test_each_role_writes_its_own_log_and_creates_no_group():
-    for name, role in packaged().of("IAM::Role").items():
-        if name == "DeliveryRole":
-            continue
-        function = name.removesuffix("Role").lower()
-        (policy,) = role["Policies"]
-        log = policy["PolicyDocument"]["Statement"][0]
-        assert actions(log) == {"logs:CreateLogStream", "logs:PutLogEvents"}
-        assert listed(log["Resource"]) == [
-            f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/lambda/{NAME}-{function}:*"
-        ]
-
-
-def test_each_role_is_taken_by_its_service_alone():
-    for name, role in packaged().of("IAM::Role").items():
-        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-        service = "firehose" if name == "DeliveryRole" else "lambda"
-        assert trust["Principal"] == {"Service": f"{service}.amazonaws.com"}
-        assert trust["Action"] == "sts:AssumeRole"
-        if service == "firehose":
-            assert trust["Condition"] == {"StringEquals": {"sts:ExternalId": ACCOUNT}}
-
-
-def test_firehoses_role_is_what_its_guide_asks_for():
-    """ "Grant Firehose access to an Amazon S3 destination" of its developer guide, less Kinesis and
-    KMS, and reading only what it writes itself."""
-    (policy,) = packaged().of("IAM::Policy").values()
-    allowed = {
-        action: set(listed(each["Resource"]))
-        for each in policy["PolicyDocument"]["Statement"]
-        for action in actions(each)
+def test_a_consumer_may_register_a_partition_and_needs_each_right_to(recorded):
+    environment = {
+        "PLAYLAKE_CATALOG": f"glue://{DATABASE}",
+        "PLAYLAKE_LAKE_URI": f"s3://{BUCKET}/lake",
     }
-    bucket, function = (
-        f"arn:aws:s3:::{BUCKET}",
-        f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{NAME}",
+    opened = open_catalog(CatalogSettings.from_environment(environment))
+    assert opened.register([KEY.format("2026-11-01", "a")]).partitions
+    allowed = [each for each in consumer_statements() if "glue:GetTable" in actions(each)]
+    assert {call.action for call in recorded} == set().union(*map(actions, allowed))
+    assert all(
+        allows(each, call, arn) for each in allowed for call in recorded for arn in call.arns
     )
-    objects = {f"{bucket}/raw/*", f"{bucket}/failed/*"}
-    code = {f"{function}-transform", f"{function}-transform:*"}
-    log = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/kinesisfirehose/{NAME}:*"
-    assert allowed == {
-        "s3:AbortMultipartUpload": objects,
-        "s3:GetObject": objects,
-        "s3:PutObject": objects,
-        "s3:GetBucketLocation": {bucket},
-        "s3:ListBucket": {bucket},
-        "s3:ListBucketMultipartUploads": {bucket},
-        "lambda:InvokeFunction": code,
-        "lambda:GetFunctionConfiguration": code,
-        "logs:PutLogEvents": {log},
-    }

@@ -23,6 +23,10 @@ class Clients {
     return this.#client('cloudformation', 'CloudFormationClient');
   }
 
+  iam() {
+    return this.#client('iam', 'IAMClient');
+  }
+
   logs() {
     return this.#client('cloudwatch-logs', 'CloudWatchLogsClient');
   }

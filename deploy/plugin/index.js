@@ -4,7 +4,9 @@ const path = require('node:path');
 const { buildZips, checkZips } = require('./build');
 const { Clients } = require('./clients');
 const { commands, existing, identified, offline } = require('./commands');
+const { checkNoConsumers } = require('./consumers');
 const { checkCredentials } = require('./credentials');
+const { checkDelivery, checkDraining, hasKinesis } = require('./delivery');
 const { deleteLogGroups } = require('./log_groups');
 const { checkIdentifier, checkName } = require('./names');
 const { nextSteps } = require('./outputs');
@@ -56,6 +58,7 @@ class Playlake {
     checkIdentifier(options.identifier, this.command);
     checkName('stage', this.provider.getStage());
     this.switches = readSwitches(options.param, this.serverless.configurationInput.custom?.switches);
+    checkDraining(this.switches);
     this.given = { region: options.region, profile: options['aws-profile'] };
     // osls parses the line again once plugins are there, with what is added to it here.
     if (this.command === 'logs' && !options.function) process.argv.push('--function', 'collect');
@@ -98,7 +101,10 @@ class Playlake {
   async checkDeployable() {
     const stack = await this.stack();
     const found = await stack.settled(this.say);
-    if (found) checkUpdatable(stack.name, found.StackStatus, this.region);
+    if (!found) return;
+    checkUpdatable(stack.name, found.StackStatus, this.region);
+    checkDelivery(found, this.switches);
+    if (!hasKinesis(this.switches)) await checkNoConsumers(stack, await this.clients.iam());
   }
 
   async checkThere() {
@@ -149,6 +155,7 @@ class Playlake {
   }
 
   async removeFound(stack) {
+    await checkNoConsumers(stack, await this.clients.iam());
     const buckets = bucketsOf(await stack.resources());
     this.say(
       `Deleting the stack ${stack.name} of account ${this.account}` +

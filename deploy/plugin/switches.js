@@ -24,12 +24,21 @@ function unknown(name, declared) {
   return new Refusal(`There is no switch "${name}".${hint} Those there are:\n${list(declared)}`);
 }
 
+function checkValue(name, value, values) {
+  if (!values || values.includes(value)) return;
+  const near = nearest(value, values);
+  const hint = near ? ` Did you mean "${near}"?` : '';
+  throw new Refusal(`The switch "${name}" cannot be "${value}".${hint} It is ${values.join(' or ')}.`);
+}
+
 /**
  * The switches in force: what `--param name=value` gave, and the defaults of the rest.
  *
  * @param {string[]} given the values of --param, as typed
- * @param {Object<string, {default, doc: string}>} declared custom.switches of serverless.yml
- * @throws {Refusal} for a name that is not declared, and for what is no name=value
+ * @param {Object<string, {default, doc: string, values?: string[]}>} declared custom.switches of
+ *   serverless.yml; without `values` a switch takes any
+ * @throws {Refusal} for a name that is not declared, a value that the switch does not take, and for
+ *   what is no name=value
  */
 function readSwitches(given = [], declared = {}) {
   const values = Object.fromEntries(
@@ -37,6 +46,7 @@ function readSwitches(given = [], declared = {}) {
   );
   for (const [name, value] of given.map(parse)) {
     if (!Object.hasOwn(declared, name)) throw unknown(name, declared);
+    checkValue(name, value, declared[name].values);
     values[name] = value;
   }
   return values;

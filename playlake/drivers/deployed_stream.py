@@ -1,10 +1,16 @@
-"""The delivery stream of a deployed stack, for whoever collects on this machine."""
+"""The stream of a deployed stack, for whoever collects on this machine."""
 
-from ingest.drivers.firehose import CONFIG, FirehoseStream
+from ingest.drivers import firehose, kinesis
+from ingest.drivers.batch_stream import BatchStream
 from playlake.deployment import Deployment
 from playlake.drivers.session import Session
 
 
-def opened_stream(session: Session, deployment: Deployment) -> FirehoseStream:
+def opened_stream(session: Session, deployment: Deployment) -> BatchStream:
     """The stack's stream; it retries by itself, so that its client does not."""
-    return FirehoseStream(deployment.delivery_stream, session.client("firehose", CONFIG))
+    if deployment.stream is not None:
+        client = session.client("kinesis", kinesis.CONFIG)
+        return kinesis.KinesisStream(deployment.stream, client)
+    assert deployment.delivery_stream is not None  # Deployment.of refuses a stack without either
+    client = session.client("firehose", firehose.CONFIG)
+    return firehose.FirehoseStream(deployment.delivery_stream, client)

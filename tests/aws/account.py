@@ -13,11 +13,11 @@ from typing import Any
 import boto3
 
 from tests.aws.athena_dialect import AthenaDialect
+from tests.conftest import Tell
 from tests.lacking import lacking
 from tests.ministack import ROOT, Ministack
 
 Listing = dict[str, list[str]]
-Tell = Callable[[str], None]
 
 
 class Account:
@@ -212,6 +212,8 @@ _LOOKS: dict[str, Callable[..., Iterator[str]]] = {
     "functions": _names("lambda", "list_functions", "Functions", "FunctionName"),
     "APIs": _names("apigatewayv2", "get_apis", "Items", "Name"),
     "delivery streams": _names("firehose", "list_delivery_streams", "DeliveryStreamNames", ""),
+    "streams": _names("kinesis", "list_streams", "StreamNames", ""),
+    "lease tables": _names("dynamodb", "list_tables", "TableNames", ""),
     "databases and tables": _databases,
     "workgroups": _workgroups,
     "rules": _names("events", "list_rules", "Rules", "Name"),

@@ -8,24 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.account import Account, EmulatedAccount, Tell
+from tests.aws.account import Account, EmulatedAccount
 from tests.aws.athena_dialect import AthenaDialect
+from tests.conftest import Tell
 from tests.ministack import ROOT, ministack
 
 SMOKE = os.environ.get("PLAYLAKE_SMOKE_IDENTIFIER")
 """`make smoke-aws IDENTIFIER=x` sets it: the same on the account that the AWS environment names."""
-
-
-@pytest.fixture(scope="session")
-def tell(request: pytest.FixtureRequest) -> Tell:
-    """Prints, whatever pytest captures: the story is for whoever watches."""
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-
-    def tell(text: str) -> None:
-        with capture.global_and_fixture_disabled():
-            print(text, flush=True)
-
-    return tell
 
 
 @pytest.fixture(scope="session")

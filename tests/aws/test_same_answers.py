@@ -19,8 +19,8 @@ from ingest.request import Request
 from playlake.feed import feed_folder, feed_url
 from playlake.folder import DataFolder
 from playlake.simulation import Scenario, SimulatedRequest, Simulation
-from tests.aws.account import EmulatedAccount, Tell, step
-from tests.conftest import run_playlake
+from tests.aws.account import EmulatedAccount, step
+from tests.conftest import Tell, run_playlake
 
 UNTIL = date(2026, 10, 31)
 DAYS = 14

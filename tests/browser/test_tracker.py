@@ -1,14 +1,10 @@
 """The tracker as a file, and what it does on a page beside measuring."""
 
-import gzip
 import json
 
 import pytest
 
 from tests.browser.tracked import PAGE, START, watch
-from webapp.tracker import make
-
-LIMIT = 5 * 1024  # bytes, gzipped
 
 
 @pytest.fixture
@@ -19,18 +15,6 @@ def blank(browser, site):
         page = context.new_page()
         page.goto(f"{site.url}blank")
         yield page
-
-
-def test_it_is_one_small_file(capsys):
-    size = len(gzip.compress(make.made().encode(), 9))
-    with capsys.disabled():
-        print(f"\nwebapp/tracker.js: {size} bytes gzipped, of {LIMIT}")
-    assert size <= LIMIT
-
-
-def test_it_is_made_of_its_sources():
-    shipped = (make.WEBAPP / "tracker.js").read_text(encoding="utf-8")
-    assert shipped == make.made(), "run python webapp/tracker/make.py"
 
 
 def test_nothing_is_measured_before_consent_and_all_after(blank, site, eventually):

@@ -24,7 +24,10 @@ from tests.browser.scenarios import SCENARIOS, Scenario
 from tests.browser.stage import Stage, address, own, shared
 from tests.browser.table import table
 from tests.browser.verdict import Verdict, verdicts
+from tests.conftest import Tell
 from tests.lacking import lacking
+
+pytestmark = pytest.mark.alone
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE.parents[1] / "docs" / "truth.md"
@@ -123,13 +126,10 @@ def test_the_lake_tells_what_was_shown(judged: dict[str, Verdict], name: str) ->
     assert judged[name].faults() == []
 
 
-def test_the_published_table_has_every_viewing(
-    judged: dict[str, Verdict], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_published_table_has_every_viewing(judged: dict[str, Verdict], tell: Tell) -> None:
     """PLAYLAKE_WRITE_TRUTH=1 writes it anew; otherwise a run leaves the tree as it was."""
     text = table(list(judged.values()))
-    with capsys.disabled():
-        print(f"\n{text}")
+    tell(f"\n{text}")
     if os.environ.get("PLAYLAKE_WRITE_TRUTH") == "1":
         DOCUMENT.write_text(text, encoding="utf-8")
     published = DOCUMENT.read_text(encoding="utf-8")

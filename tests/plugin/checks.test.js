@@ -62,6 +62,16 @@ test('a misspelled switch is refused with the nearest one and the list of all', 
   assert.throws(() => readSwitches(['origins'], SWITCHES), /write --param name=value/);
 });
 
+test('a value that a switch does not take is refused with the nearest one and those it takes', () => {
+  const switches = { delivery: { default: 'firehose', values: ['firehose', 'kinesis'], doc: '' } };
+  assert.deepEqual(readSwitches(['delivery=kinesis'], switches), { delivery: 'kinesis' });
+  assert.throws(
+    () => readSwitches(['delivery=kinesys'], switches),
+    /"delivery" cannot be "kinesys"\. Did you mean "kinesis"\? It is firehose or kinesis\.$/
+  );
+  assert.throws(() => readSwitches(['delivery=sqs'], switches), /"sqs"\. It is firehose or kinesis/);
+});
+
 test('a region is refused offline when it is none, or lacks a service', () => {
   const missing = { 'eu-west-1': [], 'us-west-1': ['glue', 'athena'] };
   checkRegion('eu-west-1', missing);

@@ -1,11 +1,13 @@
 """Join the tracker's modules into webapp/tracker.js, the one file that a site adds.
 
 Only comments, indentation and the lines that join modules go: what is left can be read, debugged
-and compared with its source. Run `python webapp/tracker/make.py` after a change; a test holds that
-it was run.
+and compared with its source. Run `python webapp/tracker/make.py` after a change. With `--check` it
+writes nothing, and says whether it was run and how large the tracker is.
 """
 
+import gzip
 import re
+import sys
 from pathlib import Path
 
 WEBAPP = Path(__file__).parents[1]
@@ -16,6 +18,8 @@ HEADER = """\
 /* playlake's tracker: docs/tracker.md. Made by tracker/make.py of tracker/*.js. */
 """
 EXPORTED = "track, uuid7"
+MOST_BYTES = 5 * 1024
+"""Gzipped. It is loaded by every page that shows a video."""
 
 
 def made() -> str:
@@ -35,5 +39,17 @@ def _bare(source: str) -> str:
     return re.sub(r"\n\s*", "\n", source).lstrip()
 
 
+def _check() -> str | None:
+    """What is wrong with webapp/tracker.js, if something is."""
+    text = (WEBAPP / "tracker.js").read_text(encoding="utf-8")
+    size = len(gzip.compress(text.encode(), 9, mtime=0))
+    print(f"webapp/tracker.js has {size:,} of {MOST_BYTES:,} bytes, gzipped")
+    if text != made():
+        return "webapp/tracker.js is not what its modules are: run python webapp/tracker/make.py"
+    return "The tracker is too large: take something out of it" if size > MOST_BYTES else None
+
+
 if __name__ == "__main__":
+    if "--check" in sys.argv:
+        sys.exit(_check())
     (WEBAPP / "tracker.js").write_text(made(), encoding="utf-8")
