@@ -16,15 +16,7 @@ from botocore.session import Session
 from events.errors import StreamUnavailable
 from ingest.drivers.batch_stream import CONFIG, BatchStream
 from ingest.drivers.patience import Patience
-from tests.firehose_double import (
-    UNAVAILABLE,
-    FailRecords,
-    Fault,
-    Garble,
-    Hang,
-    LoseAnswer,
-    Refuse,
-)
+from tests.batch_double import UNAVAILABLE, FailRecords, Fault, Garble, Hang, LoseAnswer, Refuse
 from tests.stream_suite import Read, StreamSuite
 
 

@@ -4,23 +4,19 @@ moto answers `FailedPutCount` 0 whatever happens, and ministack transforms one r
 these two fail, batch, gzip and use the error prefix as the service does.
 """
 
-import base64
 import gzip
-import json
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any
 from uuid import uuid4
 
 from events.errors import Unavailable
 from ingest.drivers.spool_batch import MAX_BATCH_RECORDS, Batch, Buffering, SpooledRecord
 from playlake.delivery import error_record
 from playlake.invocation import Failure, Transform, Transformed, invoke
-from tests.http_double import Handler, HttpDouble
+from tests.batch_double import BatchDouble, Refuse, constraint, data_of
 from transform.store import Store
 
 # PutRecordBatch's own limits, and its words when they are broken (seen in osquery issue 3568).
@@ -29,94 +25,22 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_RECORD_BYTES = 1_024_000
 
 
-@dataclass(frozen=True)
-class FailRecords:
-    """A 200 that did not take the records at these indexes (which may be more than there are)."""
-
-    indexes: frozenset[int]
-    code: str = "ServiceUnavailableException"
-    message: str = "Slow down."
-
-
-@dataclass(frozen=True)
-class Refuse:
-    """Take nothing, and answer an error."""
-
-    status: int
-    code: str
-    message: str = "told to"
-
-
-@dataclass(frozen=True)
-class Hang:
-    """Take nothing and answer nothing for so long; then hang up."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class LoseAnswer:
-    """Take every record, and hang up without a word."""
-
-
-@dataclass(frozen=True)
-class Garble:
-    """Take every record, and answer a 200 with this body."""
-
-    body: bytes = b"<html>a proxy's page</html>"
-
-
-Prompt = FailRecords | Refuse | LoseAnswer | Garble
-Fault = Prompt | Hang
-
-NO_FAULT = FailRecords(frozenset())
-THROTTLED = Refuse(400, "ThrottlingException", "Rate exceeded")
-UNAVAILABLE = Refuse(503, "ServiceUnavailableException", "Slow down.")
-BROKEN = Refuse(500, "InternalFailure")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An HTTP answer; None in its stead is a connection that ends."""
-
-    status: int
-    body: bytes
-    error: str = ""
-
-    @classmethod
-    def of_error(cls, refuse: Refuse) -> Self:
-        """The JSON 1.1 protocol's shape of an error."""
-        body = {"__type": refuse.code, "message": refuse.message}
-        return cls(refuse.status, json.dumps(body).encode(), refuse.code)
-
-
 def _wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class FirehoseDouble(HttpDouble):
-    """One delivery stream's PutRecordBatch, at `url` while its `with` lasts.
+class FirehoseDouble(BatchDouble):
+    """One delivery stream's PutRecordBatch. `records` are those it has taken, in order."""
 
-    Each call meets the next of `faults`, and is served when there are none. `records` are those
-    it has taken, in order; `calls` what each call brought that was within the limits.
-    """
+    operation = "Firehose_20150804.PutRecordBatch"
 
     def __init__(
         self, name: str = "playlake-demo-dev", now_ms: Callable[[], int] = _wall_clock_ms
     ) -> None:
-        self.name = name
         self.records: list[SpooledRecord] = []
-        self.calls: list[list[bytes]] = []
-        self.faults: deque[Fault] = deque()
         self._now_ms = now_ms
         self._last_sequence = 0
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        super().__init__(_Handler)
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        super().__exit__()
+        super().__init__(name)
 
     @property
     def data(self) -> list[bytes]:
@@ -125,91 +49,40 @@ class FirehoseDouble(HttpDouble):
 
     def clear(self) -> None:
         """Forget everything, as if just begun."""
-        self.records, self.calls, self.faults = [], [], deque()
+        super().clear()
+        self.records = []
 
     def take(self) -> list[SpooledRecord]:
         """The records it has taken since it was last asked."""
-        with self._lock:
+        with self.lock:
             taken, self.records = self.records, []
         return taken
 
-    def answer(self, target: str, body: bytes) -> Answer | None:
-        """What a request is answered."""
-        if target != "Firehose_20150804.PutRecordBatch":
-            return Answer.of_error(Refuse(400, "UnknownOperationException", target))
-        request = json.loads(body)
-        data = [base64.b64decode(each["Data"], validate=True) for each in request["Records"]]
-        if fault := self._broken_limit(request["DeliveryStreamName"], body, data):
-            return Answer.of_error(fault)
-        with self._lock:
-            self.calls.append(data)
-            fault = self.faults.popleft() if self.faults else NO_FAULT
-        if isinstance(fault, Hang):
-            self._stopping.wait(fault.seconds)
-            return None
-        with self._lock:
-            return self._meet(fault, data)
-
-    def _broken_limit(self, name: str, body: bytes, data: list[bytes]) -> Refuse | None:
+    def broken_limit(self, request: dict[str, Any], body: bytes) -> Refuse | None:
+        """See `BatchDouble.broken_limit`."""
+        name, data = request["DeliveryStreamName"], list(map(data_of, request["Records"]))
         if name != self.name:
             problem = f"Firehose {name} under account 123456789012 not found."
             return Refuse(400, "ResourceNotFoundException", problem)
         if not 0 < len(data) <= MAX_RECORDS:
-            return _constraint("records", f"less than or equal to {MAX_RECORDS}")
+            return constraint("records", f"less than or equal to {MAX_RECORDS}")
         for index, each in enumerate(data, 1):
             if len(each) > MAX_RECORD_BYTES:
-                constraint = f"less than or equal to {MAX_RECORD_BYTES}"
-                return _constraint(f"records.{index}.member.data", constraint)
+                limit = f"less than or equal to {MAX_RECORD_BYTES}"
+                return constraint(f"records.{index}.member.data", limit)
         if len(body) > MAX_BYTES:
             return Refuse(400, "InvalidArgumentException", "Records size exceeds 4 MB limit")
         return None
 
-    def _meet(self, fault: Prompt, data: list[bytes]) -> Answer | None:
-        match fault:
-            case Refuse():
-                return Answer.of_error(fault)
-            case LoseAnswer():
-                self._keep(data, frozenset())
-                return None
-            case Garble(body):
-                self._keep(data, frozenset())
-                return Answer(200, body)
-            case FailRecords(indexes, code, message):
-                failed = indexes & set(range(len(data)))
-                self._keep(data, failed)
-                error = {"ErrorCode": code, "ErrorMessage": message}
-                return _results([None if i not in failed else error for i in range(len(data))])
+    def keep(self, _record: dict[str, Any], data: bytes) -> dict[str, str]:
+        """See `BatchDouble.keep`."""
+        self._last_sequence += 1
+        self.records.append(SpooledRecord(self._last_sequence, self._now_ms(), data))
+        return {"RecordId": uuid4().hex}
 
-    def _keep(self, data: list[bytes], but: frozenset[int]) -> None:
-        for index, each in enumerate(data):
-            if index not in but:
-                self._last_sequence += 1
-                self.records.append(SpooledRecord(self._last_sequence, self._now_ms(), each))
-
-
-def _results(errors: list[dict[str, str] | None]) -> Answer:
-    body = {
-        "FailedPutCount": sum(error is not None for error in errors),
-        "Encrypted": True,
-        "RequestResponses": [error or {"RecordId": uuid4().hex} for error in errors],
-    }
-    return Answer(200, json.dumps(body).encode())
-
-
-def _constraint(where: str, what: str) -> Refuse:
-    problem = f"1 validation error detected: Value at '{where}' failed to satisfy constraint:"
-    return Refuse(400, "ValidationException", f"{problem} Member must have length {what}")
-
-
-class _Handler(Handler):
-    def serve(self) -> None:
-        answer = self.double.answer(self.headers["x-amz-target"], self.body())
-        if answer is None:
-            self.close_connection = True
-            return
-        kind = {"content_type": "application/x-amz-json-1.1", "x_amzn_requestid": str(uuid4())}
-        error = {"x_amzn_errortype": answer.error} if answer.error else {}
-        self.answer(answer.status, answer.body, **kind, **error)
+    def results(self, results: list[dict[str, str]], failures: int) -> dict[str, Any]:
+        """See `BatchDouble.results`."""
+        return {"FailedPutCount": failures, "Encrypted": True, "RequestResponses": results}
 
 
 HINTS = Buffering(max_bytes=1024 * 1024, max_age_ms=60_000)

@@ -3,26 +3,10 @@
 moto takes every record of a call or none; this one takes some, and holds calls to the limits.
 """
 
-import base64
-import json
-import threading
-from collections import deque
 from hashlib import md5
-from typing import NamedTuple
-from uuid import uuid4
+from typing import Any, NamedTuple
 
-from tests.firehose_double import (
-    NO_FAULT,
-    Answer,
-    FailRecords,
-    Fault,
-    Garble,
-    Hang,
-    LoseAnswer,
-    Prompt,
-    Refuse,
-)
-from tests.http_double import Handler, HttpDouble
+from tests.batch_double import BatchDouble, FailRecords, Refuse, constraint, data_of
 
 # PutRecords' own limits, data before base64 and keys together.
 MAX_RECORDS = 500
@@ -59,25 +43,14 @@ class Entry(NamedTuple):
         )
 
 
-class KinesisDouble(HttpDouble):
-    """One stream's PutRecords, at `url` while its `with` lasts.
+class KinesisDouble(BatchDouble):
+    """One stream's PutRecords. `entries` are those it has taken, in order."""
 
-    Each call meets the next of `faults`, and is served when there are none. `entries` are those
-    it has taken, in order; `calls` what each call brought that was within the limits.
-    """
+    operation = "Kinesis_20131202.PutRecords"
 
     def __init__(self, name: str = "playlake-demo-dev") -> None:
-        self.name = name
         self.entries: list[Entry] = []
-        self.calls: list[list[bytes]] = []
-        self.faults: deque[Fault] = deque()
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        super().__init__(_Handler)
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        super().__exit__()
+        super().__init__(name)
 
     @property
     def data(self) -> list[bytes]:
@@ -86,68 +59,32 @@ class KinesisDouble(HttpDouble):
 
     def clear(self) -> None:
         """Forget everything, as if just begun."""
-        self.entries, self.calls, self.faults = [], [], deque()
+        super().clear()
+        self.entries = []
 
-    def answer(self, target: str, body: bytes) -> Answer | None:
-        """What a request is answered; None is a connection that ends."""
-        if target != "Kinesis_20131202.PutRecords":
-            return Answer.of_error(Refuse(400, "UnknownOperationException", target))
-        request = json.loads(body)
-        entries = [
-            Entry(each["PartitionKey"], base64.b64decode(each["Data"], validate=True))
-            for each in request["Records"]
-        ]
-        if broken := self._broken_limit(request["StreamName"], entries):
-            return Answer.of_error(broken)
-        with self._lock:
-            self.calls.append([entry.data for entry in entries])
-            fault = self.faults.popleft() if self.faults else NO_FAULT
-        if isinstance(fault, Hang):
-            self._stopping.wait(fault.seconds)
-            return None
-        with self._lock:
-            return self._meet(fault, entries)
-
-    def _broken_limit(self, name: str, entries: list[Entry]) -> Refuse | None:
+    def broken_limit(self, request: dict[str, Any], _body: bytes) -> Refuse | None:
+        """See `BatchDouble.broken_limit`."""
+        name = request["StreamName"]
+        entries = [Entry(each["PartitionKey"], data_of(each)) for each in request["Records"]]
         if name != self.name:
             problem = f"Stream {name} under account 123456789012 not found."
             return Refuse(400, "ResourceNotFoundException", problem)
         if not 0 < len(entries) <= MAX_RECORDS:
-            return _constraint("records", f"less than or equal to {MAX_RECORDS}")
+            return constraint("records", f"less than or equal to {MAX_RECORDS}")
         for index, entry in enumerate(entries, 1):
             if not 0 < len(entry.key) <= MAX_KEY_CHARACTERS:
                 where = f"records.{index}.member.partitionKey"
-                return _constraint(where, f"from 1 to {MAX_KEY_CHARACTERS}")
+                return constraint(where, f"from 1 to {MAX_KEY_CHARACTERS}")
             if entry.size > MAX_RECORD_BYTES:
-                constraint = f"less than or equal to {MAX_RECORD_BYTES}"
-                return _constraint(f"records.{index}.member.data", constraint)
+                limit = f"less than or equal to {MAX_RECORD_BYTES}"
+                return constraint(f"records.{index}.member.data", limit)
         if sum(entry.size for entry in entries) > MAX_BYTES:
             return Refuse(400, "InvalidArgumentException", "Records size exceeds 5 MB limit")
         return None
 
-    def _meet(self, fault: Prompt, entries: list[Entry]) -> Answer | None:
-        match fault:
-            case Refuse():
-                return Answer.of_error(fault)
-            case LoseAnswer():
-                self.entries.extend(entries)
-                return None
-            case Garble(body):
-                self.entries.extend(entries)
-                return Answer(200, body)
-            case FailRecords():
-                return self._take(entries, fault)
-
-    def _take(self, entries: list[Entry], fault: FailRecords) -> Answer:
-        failure = {"ErrorCode": fault.code, "ErrorMessage": fault.message}
-        results = []
-        for index, entry in enumerate(entries):
-            failed = index in fault.indexes
-            results.append(failure if failed else self._taken(entry))
-        failures = results.count(failure)
-        return Answer(200, json.dumps({"FailedRecordCount": failures, "Records": results}).encode())
-
-    def _taken(self, entry: Entry) -> dict[str, str]:
+    def keep(self, record: dict[str, Any], data: bytes) -> dict[str, str]:
+        """See `BatchDouble.keep`."""
+        entry = Entry(record["PartitionKey"], data)
         self.entries.append(entry)
         number = 49_546_986_683_135_544_286_507_457_936_321_625_675_700_192_471_156_785_154
         return {
@@ -155,18 +92,6 @@ class KinesisDouble(HttpDouble):
             "SequenceNumber": str(number + len(self.entries)),
         }
 
-
-def _constraint(where: str, what: str) -> Refuse:
-    problem = f"1 validation error detected: Value at '{where}' failed to satisfy constraint:"
-    return Refuse(400, "ValidationException", f"{problem} Member must have length {what}")
-
-
-class _Handler(Handler):
-    def serve(self) -> None:
-        answer = self.double.answer(self.headers["x-amz-target"], self.body())
-        if answer is None:
-            self.close_connection = True
-            return
-        kind = {"content_type": "application/x-amz-json-1.1", "x_amzn_requestid": str(uuid4())}
-        error = {"x_amzn_errortype": answer.error} if answer.error else {}
-        self.answer(answer.status, answer.body, **kind, **error)
+    def results(self, results: list[dict[str, str]], failures: int) -> dict[str, Any]:
+        """See `BatchDouble.results`."""
+        return {"FailedRecordCount": failures, "Records": results}

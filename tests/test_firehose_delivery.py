@@ -12,14 +12,9 @@ from events.errors import StreamUnavailable
 from ingest.handler import collect
 from ingest.settings import open_stream, wire
 from playlake.invocation import Transform
+from tests.batch_double import UNAVAILABLE, FailRecords, Refuse
 from tests.delivering import Event, answering, failed_records, keep, lines_under, raising, raw_data
-from tests.firehose_double import (
-    UNAVAILABLE,
-    FailRecords,
-    FirehoseDelivery,
-    FirehoseDouble,
-    Refuse,
-)
+from tests.firehose_double import FirehoseDelivery, FirehoseDouble
 from tests.lambda_context import CONTEXT
 from tests.records import LAB_PLAY
 from transform.batch import deliver

@@ -11,18 +11,18 @@ from events.errors import SettingsError, StreamUnavailable
 from ingest.drivers.firehose import CONFIG, MAX_BATCH_BYTES, FirehoseStream
 from ingest.drivers.patience import Patience
 from ingest.settings import open_stream
-from tests.batch_stream_suite import BatchStreamSuite, client_of
-from tests.firehose_double import (
+from tests.batch_double import (
     BROKEN,
     THROTTLED,
     UNAVAILABLE,
     FailRecords,
     Fault,
-    FirehoseDouble,
     Garble,
     LoseAnswer,
     Refuse,
 )
+from tests.batch_stream_suite import BatchStreamSuite, client_of
+from tests.firehose_double import FirehoseDouble
 
 FAULTS = st.one_of(
     st.builds(FailRecords, st.frozensets(st.integers(0, 5))),

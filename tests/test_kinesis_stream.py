@@ -17,8 +17,8 @@ from ingest.drivers.kinesis import MAX_BATCH_BYTES, KinesisStream
 from ingest.handler import collect
 from ingest.request import Request
 from ingest.settings import open_stream, wire
+from tests.batch_double import UNAVAILABLE, FailRecords, Fault, Garble, LoseAnswer, Refuse
 from tests.batch_stream_suite import BatchStreamSuite, client_of
-from tests.firehose_double import UNAVAILABLE, FailRecords, Fault, Garble, LoseAnswer, Refuse
 from tests.kinesis_double import SHARDS, THROTTLED, KinesisDouble, throttle
 from tests.lambda_context import CONTEXT
 from tests.moto_server import moto

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from playlake.server import create_app
 from playlake.serving import serving_app
 from playlake.testing.stream import MemoryStream
 from playlake.viewing import CHROMIUM_OPTIONS, browser_path
+from tests.browser import tracked
 from tests.browser.pages import dawn
 from tests.conftest import Dev, run_playlake, running_dev
 from tests.lacking import lacking
@@ -118,3 +120,10 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         yield context
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[tracked.House]:
+    """A site whose pages are tracked, and whose answers a test can script."""
+    with tracked.opened(tmp_path) as house:
+        yield house

@@ -27,18 +27,6 @@ LATER = "(now => { Date.now = () => now() + 11_000 })(Date.now)"
 
 
 @pytest.fixture
-def house(tmp_path):
-    with tracked.opened(tmp_path) as house:
-        yield house
-
-
-@pytest.fixture
-def context(browser):
-    with browser.new_context() as context:
-        yield context
-
-
-@pytest.fixture
 def settled(house, eventually):
     """Waits until all of these ids were accepted, and nothing else is on its way."""
 

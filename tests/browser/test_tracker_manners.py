@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import tracked
 from tests.browser.tracked import fail, made, visit, watch
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "tracker.md"
@@ -39,18 +38,6 @@ GONE_AND_BACK = """() => {
   for (const name of ["pagehide", "pageshow"])
     dispatchEvent(new PageTransitionEvent(name, { persisted: true }));
 }"""
-
-
-@pytest.fixture
-def house(tmp_path):
-    with tracked.opened(tmp_path) as house:
-        yield house
-
-
-@pytest.fixture
-def context(browser):
-    with browser.new_context() as context:
-        yield context
 
 
 @pytest.fixture
