@@ -1,15 +1,10 @@
 """The consumer of a shard, without a stream: records in order, killed wherever it may be."""
 
 import base64
-import gzip
-import json
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import cache
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,86 +12,15 @@ from hypothesis import strategies as st
 from events.errors import PlaylakeError
 from events.layout import parse_key
 from tests.memory_store import Killed, Memory, Stepped
-from tests.records import ARRIVED, LAB_CLICK, LAB_PLAY, lines
+from tests.records import ARRIVED, LAB_CLICK, lines
+from tests.shard import Lake, consumer, ids, lines_of, record_at, records
 from transform.committing import Writer
-from transform.consumer import Clock, Committed, Habits, Limits, Misplaced, ShardConsumer
+from transform.consumer import Clock, Misplaced, ShardConsumer
 from transform.drivers.file_store import FileStore
-from transform.gathering import Gathering, StreamRecord
+from transform.gathering import StreamRecord
 from transform.ledger import Ledger, Overtaken, Place, Standing, Totals, decode, encode
 from transform.process import Processor
-from transform.records import RawRecord
 from transform.sweep import sweep
-
-DAY_MS = 86_400_000
-STOPPED = Clock(lambda: 0.0, lambda: ARRIVED)
-
-
-@cache
-def record_at(number: int, events: int = 2) -> StreamRecord:
-    """The shard's `number`-th record: a few plays of several days, some of them broken."""
-    made = [
-        {
-            **LAB_PLAY,
-            "event_id": f"{number}-{each}",
-            "logged_at": ARRIVED - (number + each) % 3 * DAY_MS,
-            "ended_at": "late" if (number + each) % 7 == 0 else 14_000,
-        }
-        for each in range(events)
-    ]
-    data = base64.b64encode(lines(*made)).decode()
-    return StreamRecord(Place(1_000 + 10 * number), data, ARRIVED + number)
-
-
-def records(count: int) -> list[StreamRecord]:
-    return [record_at(number) for number in range(count)]
-
-
-class Lake(Memory):
-    """A bucket; `lake/` and the archive lie side by side in it."""
-
-    registered: set[str]
-
-    def rows(self) -> list[str]:
-        """The event of each row that a reader finds."""
-        return sorted(
-            each for key, data in self.items() if parse_key(key) for each in _ids_in(data)
-        )
-
-    def raw(self) -> list[bytes]:
-        """The lines of the archive."""
-        archived = (gzip.decompress(self[key]) for key in self if key.startswith("raw/"))
-        return sorted(line for data in archived for line in data.splitlines())
-
-
-@cache
-def _ids_in(data: bytes) -> list[str]:
-    return pq.ParquetFile(pa.BufferReader(data)).read(["event_id"])["event_id"].to_pylist()
-
-
-def lines_of(given: Sequence[StreamRecord]) -> list[bytes]:
-    return sorted(line for each in given for line in base64.b64decode(each.data).splitlines())
-
-
-def consumer(
-    store: object,
-    *,
-    size: int = 1_000,
-    seconds: float = 60.0,
-    clock: Clock = STOPPED,
-    heard: list[Committed] | None = None,
-    known: set[str] | None = None,
-) -> ShardConsumer:
-    register = set().update if known is None else known.update
-    return ShardConsumer(
-        Ledger(store, "plays", "shard-0"),
-        Processor(),
-        Writer(store, store, register, "plays-shard-0"),
-        Habits(Limits(size, seconds), clock, ([] if heard is None else heard).append),
-    )
-
-
-def ids(given: Sequence[StreamRecord]) -> list[str]:
-    return sorted(json.loads(line)["event_id"] for line in lines_of(given))
 
 
 def test_a_full_batch_is_committed_and_the_place_to_checkpoint_is_its_end():
@@ -227,43 +151,6 @@ def test_a_shard_that_ended_is_in_the_lake_to_its_last_record_and_says_so():
     shard.end()
     assert lake.rows() == ids(records(3))
     assert consumer(lake).start(None).ended
-
-
-def test_a_record_that_cannot_be_processed_is_filed_and_takes_no_neighbour_with_it():
-    class Picky(Processor):
-        def process(self, given, now_ms):
-            if any(each.record_id == "1010" for each in given):
-                raise RuntimeError("a fault in the transform")
-            return super().process(given, now_ms)
-
-    lake = Lake()
-    shard = ShardConsumer(
-        Ledger(lake, "plays", "shard-0"), Picky(), Writer(lake, lake, set().update, "plays-shard-0")
-    )
-    shard.start(None)
-    shard.take(records(4))
-    shard.flush()
-    good = [each for each in records(4) if each.place != Place(1010)]
-    assert lake.rows() == ids(good)
-    (key,) = [key for key in lake if key.startswith("failed/")]
-    (line,) = gzip.decompress(lake[key]).splitlines()
-    assert json.loads(line)["rawData"] == record_at(1).data
-    assert json.loads(line)["errorMessage"] == "RuntimeError: a fault in the transform"
-
-
-def test_chunks_give_the_rows_that_one_batch_gives():
-    given = [*records(40), record_at(3)]  # one comes twice
-    whole = Processor().process(
-        [RawRecord(str(each.place), each.data, each.arrived_ms) for each in given], ARRIVED
-    )
-    gathering = Gathering(Processor(), None, chunk_bytes=700)
-    for each in given:
-        gathering.add(each)
-    gathered = gathering.finish()
-    assert gathered.tables.keys() == whole.tables.keys()
-    for name, table in whole.tables.items():
-        order = [(column, "ascending") for column in ("dt", "event_id")]
-        assert gathered.tables[name].sort_by(order).equals(table.sort_by(order))
 
 
 def test_a_folder_is_consumed_like_a_bucket(tmp_path):

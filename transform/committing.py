@@ -35,8 +35,6 @@ class Writer:
     name: str
     """Of stream and shard: what the archive's objects are called by."""
     puts_at_once: int = 1
-    keep_raw: bool = True
-    """Archive the lines as they came, as Firehose does: replay starts from them."""
 
     def __call__(self, batch: Gathered, again: bool) -> Totals:
         """Write it; `again` when another writer may have done so, and compaction since then."""
@@ -44,7 +42,7 @@ class Writer:
         if again:
             objects = (left for each in objects for left in _not_there(each, self.lake))
         keys = write(objects, self.lake, self.puts_at_once)
-        if self.keep_raw and batch.raw:
+        if batch.raw:
             self.archive.put(self._key("raw", batch), batch.raw)
         if batch.failed:
             lines = b"".join(map(_error_record, batch.failed))

@@ -27,6 +27,9 @@ class Limits:
     """The bytes of the records' data."""
     seconds: float = 60.0
     """Since its first record was read."""
+    held: int = 160 * 2**20
+    """The bytes that they are as columns and gzipped lines. Of ordinary events about as many as
+    came, of tiny ones several times that: sorting and writing them takes as much again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class Habits:
     limits: Limits = Limits()
     clock: Clock = Clock()
     on_committed: Callable[[Committed], None] = lambda _committed: None
+    keep_raw: bool = True
+    """Archive the lines as they came, as Firehose does: replay starts from them."""
 
 
 class ShardConsumer:
@@ -89,7 +94,7 @@ class ShardConsumer:
         self._write = write
         self._habits = habits
         self._clock = habits.clock
-        self._gathering = Gathering(processor, None)
+        self._gathering = self._gather(None)
         self._since = 0.0
 
     @property
@@ -109,7 +114,7 @@ class ShardConsumer:
                 f" {standing.through or 'nothing'}. The checkpoints are another lake's: name this"
                 " lake's consumers another --application, and they read what the stream still has."
             )
-        self._gathering = Gathering(self._processor, standing.through)
+        self._gathering = self._gather(standing.through)
         return standing
 
     def take(self, records: Iterable[StreamRecord]) -> Place | None:
@@ -147,6 +152,9 @@ class ShardConsumer:
             self._commit()
         self._ledger.end()
 
+    def _gather(self, after: Place | None) -> Gathering:
+        return Gathering(self._processor, after, keep_raw=self._habits.keep_raw)
+
     def _add(self, record: StreamRecord) -> None:
         if not self._gathering.records:
             self._since = self._clock.monotonic()
@@ -171,7 +179,8 @@ class ShardConsumer:
     def _full(self, place: Place) -> bool:
         if self.standing.begun is not None:
             return place == self.standing.begun
-        return self._gathering.size >= self._habits.limits.size
+        limits = self._habits.limits
+        return self._gathering.size >= limits.size or self._gathering.held >= limits.held
 
     def _old(self) -> bool:
         waited = self._clock.monotonic() - self._since
@@ -184,10 +193,10 @@ class ShardConsumer:
             # Nothing of what was begun can be read any more.
             assert begun is not None
             self._ledger.complete(begun, self._clock.wall_ms(), Totals())
-            self._gathering = Gathering(self._processor, begun)
+            self._gathering = self._gather(begun)
             return begun
         gathered = self._gathering.finish()
-        self._gathering = Gathering(self._processor, begun or gathered.through)
+        self._gathering = self._gather(begun or gathered.through)
         if begun is None:
             self._ledger.begin(gathered.through)
         written = self._write(gathered, begun is not None)

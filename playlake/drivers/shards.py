@@ -1,0 +1,199 @@
+"""A stream's shards, who leases them, and how far each is: asked of Kinesis, DynamoDB and S3."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError
+
+from catalog.drivers.aws import code
+from events.errors import SettingsError
+from playlake.consuming.settings import beside
+from playlake.drivers.session import Session, denied_action, failures, is_denied
+from playlake.shards import Lease, Progress, Shard, ShardStatus, join, vanished
+from transform.drivers.s3_store import S3Store
+from transform.ledger import Place, Standing, decode, ledger_key
+from transform.settings import open_store
+from transform.store import VersionedStore
+
+_AT_ONCE = 8
+"""As many shards are asked at once; botocore keeps ten connections. Each costs two calls, of the
+five a second that a shard answers (Kinesis API reference, "GetRecords", "GetShardIterator")."""
+
+_ACTIONS = (
+    "kinesis:ListShards, kinesis:GetShardIterator and kinesis:GetRecords on the stream, and"
+    " dynamodb:Scan on the lease table"
+)
+_ABSENT = "ResourceNotFoundException"
+_BUSY = "ProvisionedThroughputExceededException"
+
+
+@dataclass(frozen=True, slots=True)
+class Consumption:
+    """A stream and its consumers, as they stand."""
+
+    statuses: list[ShardStatus]
+    leased: bool
+    """Whether the application has a lease table: a consumer of it has run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consumers:
+    """Of one application, from one stream into one lake."""
+
+    stream: str
+    lake_uri: str
+    application: str
+    """KCL calls the lease table by it (Developer Guide, "KCL DynamoDB metadata tables")."""
+
+
+def consumption(session: Session, of: Consumers, now_ms: int) -> Consumption:
+    """How far the consumers are at `now_ms`.
+
+    Raises SettingsError when there is no such stream or lake, or the credentials may not look, and
+    Unavailable when AWS does not answer.
+    """
+    store = _ledgers(session, of.lake_uri)
+    kinesis = session.client("kinesis")
+    shards = _shards(kinesis, of.stream, session.region)
+    leases = _leases(session.client("dynamodb"), of.application)
+
+    def of_shard(shard: str) -> Progress:
+        standing = _standing(store, of.stream, shard)
+        if standing.ended or shard in gone:
+            return Progress(standing, 0 if standing.ended else None)
+        position = _Position(of.stream, shard, standing.through)
+        return Progress(standing, _behind_ms(kinesis, position, now_ms))
+
+    gone = vanished(shards, leases or ())
+    names = [*(each.id for each in shards), *gone]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        progress = dict(zip(names, pool.map(of_shard, names), strict=True))
+    return Consumption(join(shards, leases or {}, progress), leases is not None)
+
+
+def _ledgers(session: Session, lake_uri: str) -> VersionedStore:
+    """The store that the ledgers lie in, beside the lake; on S3 by the session's credentials."""
+    above = beside(lake_uri)
+    parts = urlsplit(above)
+    if parts.scheme == "s3":
+        return S3Store(parts.netloc, parts.path.strip("/"), session.client("s3"))
+    # The drivers of the store keep versions; its port is what the rest of the transform needs.
+    return cast(VersionedStore, open_store(above))
+
+
+def _standing(store: VersionedStore, stream: str, shard: str) -> Standing:
+    seen = store.load(ledger_key(stream, shard))
+    return Standing() if seen is None else decode(seen.data)
+
+
+def _shards(kinesis: Any, stream: str, region: str) -> list[Shard]:
+    """Every shard that still has records, closed ones too."""
+    try:
+        with _looking():
+            return list(_pages_of_shards(kinesis, stream))
+    except _Absent:
+        raise SettingsError(
+            f"There is no Kinesis stream {stream!r} in {region}: check --stream and --region."
+        ) from None
+
+
+def _pages_of_shards(kinesis: Any, stream: str) -> Iterator[Shard]:
+    # Not by botocore's paginator: it repeats the name with the token, and Kinesis refuses both
+    # together (botocore issue 2009). A page is a thousand shards.
+    asked = {"StreamName": stream}
+    while asked:
+        page = kinesis.list_shards(**asked)
+        for each in page["Shards"]:
+            # A shard is closed once it has a last number (API reference, "SequenceNumberRange").
+            yield Shard(each["ShardId"], "EndingSequenceNumber" in each["SequenceNumberRange"])
+        asked = {"NextToken": page["NextToken"]} if page.get("NextToken") else {}
+
+
+def _leases(dynamodb: Any, application: str) -> dict[str, Lease] | None:
+    """The leases by shard; None when there is no lease table, for no consumer has run yet."""
+    pages = dynamodb.get_paginator("scan")
+    try:
+        with _looking():
+            items = [
+                item
+                for page in pages.paginate(TableName=application, ConsistentRead=True)
+                for item in page["Items"]
+            ]
+    except _Absent:
+        return None
+    # What else KCL can keep in this table (its changelog, 3.5.1: "non-lease entity types") has
+    # no checkpoint.
+    return {
+        item["leaseKey"]["S"]: Lease(_text(item, "leaseOwner"), _text(item, "checkpoint"))
+        for item in items
+        if "leaseKey" in item and "checkpoint" in item
+    }
+
+
+def _text(item: dict[str, dict[str, str]], name: str) -> str | None:
+    return item.get(name, {}).get("S")
+
+
+@dataclass(frozen=True, slots=True)
+class _Position:
+    """After `through` in a shard, or at its oldest record."""
+
+    stream: str
+    shard: str
+    through: Place | None
+
+    @property
+    def iterator(self) -> dict[str, str]:
+        """What GetShardIterator takes. A record that was trimmed since is no error to Kinesis: it
+        goes on with the oldest that it has."""
+        if self.through is None:
+            where = {"ShardIteratorType": "TRIM_HORIZON"}
+        else:
+            number = str(self.through.sequence)
+            where = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": number}
+        return {"StreamName": self.stream, "ShardId": self.shard, **where}
+
+
+def _behind_ms(kinesis: Any, position: _Position, now_ms: int) -> int | None:
+    try:
+        with _looking():
+            iterator = kinesis.get_shard_iterator(**position.iterator)["ShardIterator"]
+            answer = kinesis.get_records(ShardIterator=iterator, Limit=1)
+    except _Busy:
+        return None
+    behind = int(answer.get("MillisBehindLatest", 0))
+    # That is from after the record that came with it: of the last one, zero.
+    for record in answer["Records"]:
+        arrived = record["ApproximateArrivalTimestamp"].timestamp() * 1_000
+        behind = max(behind, now_ms - int(arrived))
+    return behind
+
+
+class _Absent(Exception):
+    """The stream or the table is not there."""
+
+
+class _Busy(Exception):
+    """The shard answers no more calls at present; its consumers come first."""
+
+
+@contextmanager
+def _looking() -> Iterator[None]:
+    """Make what can be told apart an error of its own, every other failure as `failures` does."""
+    with failures():
+        try:
+            yield
+        except ClientError as error:
+            if code(error) == _ABSENT:
+                raise _Absent from error
+            if code(error) == _BUSY:
+                raise _Busy from error
+            if is_denied(error):
+                raise SettingsError(
+                    f"These credentials may not do {denied_action(error)}: allow them {_ACTIONS}."
+                ) from error
+            raise
