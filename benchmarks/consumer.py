@@ -27,7 +27,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.kcl_child import (
+from benchmarks._kcl_child import (
     RECORDS_A_CALL,
     TINY_GB,
     memory_behind,

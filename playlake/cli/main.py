@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from events.errors import FullScanRefused, PlaylakeError, Unavailable
-from playlake.cli import ask, dashboard, demo, dev, doctor, info, look, simulate
+from playlake.cli import ask, consume, dashboard, demo, dev, doctor, info, look, simulate
 from playlake.cli.terminal import silence
 
 EXIT_CODES = {
@@ -46,6 +46,7 @@ _COMMANDS: dict[Callable[..., None], str] = {
     look.rejected: "playlake rejected --limit 5",
     look.sync: "playlake catalog sync --data data",
     look.schema: "playlake schema video_play > video_play.schema.json",
+    consume.consume: "playlake consume --stream plays --data data",
     info.info: "playlake info --identifier demo",
     doctor.doctor: "playlake doctor --identifier demo",
 }

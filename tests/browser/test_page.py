@@ -3,6 +3,10 @@
 import json
 import uuid
 
+import pytest
+
+pytestmark = pytest.mark.alone
+
 FRAME = 1 / 30  # s, of the sample clips
 
 

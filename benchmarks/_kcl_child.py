@@ -128,7 +128,7 @@ def memory_behind(gigabytes: float, lines: Sequence[bytes]) -> dict[str, float]:
     peak in MB, and how much of that it had when it began."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        command = (sys.executable, "-m", "benchmarks.kcl_child", folder)
+        command = (sys.executable, "-m", "benchmarks._kcl_child", folder)
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
             assert child.stdin is not None
             with suppress(BrokenPipeError):  # a child that failed has said why
