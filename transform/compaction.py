@@ -54,14 +54,14 @@ def _read_all(
 ) -> list[pa.Table]:
     read, size = [], 0
     for key in keys:
-        read.append(_read(store, key, table))
+        read.append(read_rows(store, key, table))
         size += read[-1].nbytes
         if most_bytes is not None and size > most_bytes:
             raise TooMuch(f"{len(read)} of {len(keys)} files are {size} bytes in memory")
     return read
 
 
-def _read(store: Store, key: str, table: Table) -> pa.Table:
+def read_rows(store: Store, key: str, table: Table) -> pa.Table:
     """A file's rows in the table's schema of today: a column it lacks is null."""
     rows = pq.ParquetFile(pa.BufferReader(store.get(key))).read()
     columns = [

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from playlake.cli.where import Where
     from playlake.drivers.session import Session
     from playlake.lake import Lake
+    from playlake.workshop import Workshop
 
 
 @contextmanager
@@ -30,6 +31,18 @@ def opened(where: Where, *, repairing: bool = False) -> Iterator[Lake]:
     """
     lake = _stack_lake(where) if isinstance(where, Deployed) else _folder_lake(where, repairing)
     with lake as found:
+        yield found
+
+
+@contextmanager
+def opened_workshop(where: Where) -> Iterator[Workshop]:
+    """The lake in a data folder or of a deployed stack, to be mended.
+
+    A folder is this process's alone meanwhile: raises SettingsError while `playlake dev` or another
+    command that changes it runs, and when nothing is there.
+    """
+    workshop = _stack_workshop(where) if isinstance(where, Deployed) else _folder_workshop(where)
+    with workshop as found:
         yield found
 
 
@@ -120,3 +133,45 @@ def _stack_lake(where: Deployed) -> Iterator[Lake]:
     waiting = Waiting("Asking Athena")
     with opened_lake(found.session, found.deployment, waiting.tell) as lake:
         yield Lake(lake.catalog, _Showing(lake.engine, waiting), lake.days)
+
+
+@contextmanager
+def _folder_workshop(folder: DataFolder) -> Iterator[Workshop]:
+    from catalog.drivers.local import LocalCatalog
+    from ingest.drivers.spool import Spool
+    from playlake.workshop import Workshop
+    from transform.drivers.file_store import FileStore
+
+    folder.must_exist()
+    # Whoever owns the spool owns the folder: nobody delivers or compacts beside us.
+    with Spool(folder.spool), LocalCatalog(folder.lake, folder.catalog) as catalog:
+        yield Workshop(
+            str(folder.root),
+            FileStore(folder.lake),
+            FileStore(folder.root),
+            catalog.register,
+            catalog.replace,
+            catalog.sync,
+        )
+
+
+@contextmanager
+def _stack_workshop(where: Deployed) -> Iterator[Workshop]:
+    from catalog.drivers.glue import GlueCatalog
+    from playlake.drivers.deployed_lake import LAKE_PREFIX
+    from playlake.workshop import Workshop
+    from transform.drivers.s3_store import S3Store
+
+    found = find_stack(where)
+    deployment, session = found.deployment, found.session
+    s3 = session.client("s3")
+    glue = session.client("glue")
+    catalog = GlueCatalog(deployment.database, deployment.bucket, LAKE_PREFIX, glue, s3)
+    yield Workshop(
+        where.name,
+        S3Store(deployment.bucket, LAKE_PREFIX, s3),
+        S3Store(deployment.bucket, "", s3),
+        lambda keys: catalog.register(f"{LAKE_PREFIX}/{key}" for key in keys),
+        lambda _removed, _added: None,  # Glue knows partitions, not files
+        catalog.sync,
+    )
