@@ -113,7 +113,8 @@ PLAYLAKE = (
     # Athena looks tables and partitions up as the caller, and writes its answer as the caller.
     "glue:BatchCreatePartition BatchDeletePartition BatchGetPartition BatchUpdatePartition"
     " GetDatabase GetPartition GetPartitions GetTable",
-    "s3:GetBucketLocation GetObject ListBucket ListMultipartUploadParts PutObject",
+    "cloudwatch:GetMetricStatistics",
+    "s3:DeleteObject GetBucketLocation GetObject ListBucket ListMultipartUploadParts PutObject",
     "lambda:GetAccountSettings",
 )
 

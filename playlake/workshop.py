@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from transform.rewriting import Rewritten
-from transform.store import Store
+from transform.store import Archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +13,8 @@ class Workshop:
 
     name: str
     """The folder's path, or the stack's name."""
-    lake: Store
-    archive: Store
+    lake: Archive
+    archive: Archive
     """Rooted where `lake/`, `raw/`, `failed/` and `consumed/` lie."""
     register: Callable[[Iterable[str]], object]
     """Makes new files, by keys relative to the lake, known to the catalog."""

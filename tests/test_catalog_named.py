@@ -105,6 +105,24 @@ COLUMNS = {
         ("exit_rate", "double"),
     ],
     "concurrent_viewers": [("minute", "timestamp"), ("viewers", "bigint")],
+    "lateness": [
+        ("dt", "varchar"),
+        ("events", "bigint"),
+        ("late", "bigint"),
+        ("late_share", "double"),
+        ("suspect", "bigint"),
+        ("suspect_share", "double"),
+        ("newest", "timestamp"),
+    ],
+    "sequence_gaps": [
+        ("dt", "varchar"),
+        ("browser_name", "varchar"),
+        ("plays", "bigint"),
+        ("plays_with_gaps", "bigint"),
+        ("events", "bigint"),
+        ("missing", "bigint"),
+        ("missing_share", "double"),
+    ],
 }
 
 

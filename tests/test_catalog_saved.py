@@ -29,7 +29,7 @@ def engine(tmp_path_factory):
         lake.write(
             day,
             [
-                play(f"a{back}", f"v{back % 2}", f"p{back}", 10 + back, user_id=1),
+                play(f"a{back}", f"v{back % 2}", f"p{back}", 10 + back, user_id=1, seq=1),
                 play(f"b{back}", "v0", None, 5_000, viewer_id="x", device_type="mobile"),
                 play(f"c{back}", "v1", None, 7, user_id=2, is_bot=True),
             ],

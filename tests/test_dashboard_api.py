@@ -102,7 +102,13 @@ def test_each_report_is_what_the_command_line_says(asked, a_video, named):
     assert asked.rows(named.name, **about) == json.loads(told.out)
 
 
-OVER_ALL = [each.name for each in named_queries() if all(one.default for one in each.parameters)]
+ON_ARRIVALS = {"lateness", "sequence_gaps"}
+"""About how events came, which is not the simulator's to tell; see tests/test_audit_reports.py."""
+OVER_ALL = [
+    each.name
+    for each in named_queries()
+    if all(one.default for one in each.parameters) and each.name not in ON_ARRIVALS
+]
 
 
 @pytest.mark.parametrize("name", OVER_ALL)

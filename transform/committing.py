@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from events.layout import is_compacted, object_key, parse_key
@@ -15,6 +14,7 @@ from transform.failed import FAILED, Failed, failed_line
 from transform.gathering import Gathered, Unprocessable
 from transform.ledger import Totals
 from transform.parquet import DataObject, data_objects, digest, encode
+from transform.presence import EventIds, absent
 from transform.store import Store
 
 _CODE, _SOURCE = "Consumer.ProcessingFailed", "playlake consume"
@@ -68,22 +68,16 @@ def _not_there(each: DataObject, lake: Store) -> Iterable[DataObject]:
     if each.key in keys:
         yield each  # a put of what is there
         return
-    compacted = [_ids(lake, key) for key in keys if is_compacted(key)]
-    rows = pq.ParquetFile(pa.BufferReader(each.data)).read()
+    compacted = [key for key in keys if is_compacted(key)]
     if not compacted:
         yield each
         return
-    there = pc.is_in(rows["event_id"], pa.concat_arrays(compacted))
-    left = rows.filter(pc.invert(there))
+    rows = pq.ParquetFile(pa.BufferReader(each.data)).read()
+    left = absent(rows, compacted, EventIds(lake))
     if len(left) == len(rows):
         yield each
     elif len(left):
         yield DataObject(object_key(table, dt, digest(left)), encode(left))
-
-
-def _ids(lake: Store, key: str) -> pa.Array:
-    column = pq.ParquetFile(pa.BufferReader(lake.get(key))).read(["event_id"])["event_id"]
-    return column.combine_chunks()
 
 
 def _error_record(failed: Unprocessable) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from events.errors import SettingsError
-from transform.store import Store
+from transform.store import Archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class TransformSettings:
         return cls(lake_uri, _days(environment.get("PLAYLAKE_MAX_LATE_DAYS")))
 
 
-def open_store(uri: str) -> Store:
+def open_store(uri: str) -> Archive:
     """The store at `uri`; raises SettingsError where there can be none."""
     parts = urlsplit(uri)
     plain = not (parts.query or parts.fragment)

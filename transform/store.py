@@ -58,3 +58,7 @@ class VersionedStore(Protocol):
         Of two writers that saw the same one is stale: raises Stale. `data` must differ from what
         anybody else writes, for that is how a writer whose answer was lost finds its own again.
         """
+
+
+class Archive(Store, VersionedStore, Protocol):
+    """Objects that are written once, and some that change: what every driver is."""

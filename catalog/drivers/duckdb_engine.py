@@ -45,7 +45,9 @@ class _FileGone(Exception):
     """A file that the catalog named is not there: compacted since, or deleted behind its back."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"{key} is in the catalog but not in the lake; run `playlake sync`.")
+        super().__init__(
+            f"{key} is in the catalog but not in the lake; run `playlake catalog sync`."
+        )
 
 
 class DuckDBEngine:

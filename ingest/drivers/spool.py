@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from events.errors import SettingsError, StreamUnavailable
 from ingest.drivers import spool_schema as schema
@@ -22,15 +22,19 @@ from ingest.drivers.spool_batch import (
     Buffering,
     SpooledRecord,
 )
+from ingest.drivers.spool_count import DayCount, count_by_day
 from ingest.drivers.spool_writer import SpoolWriter
 
 __all__ = [
     "DEFAULT_BUFFERING",
+    "Acceptance",
     "Backlog",
     "Batch",
     "Buffering",
+    "DayCount",
     "Spool",
     "SpooledRecord",
+    "read_acceptance",
     "read_backlog",
 ]
 
@@ -162,7 +166,8 @@ class Spool:
 
     def complete(self, batch: Batch) -> None:
         """Forget the batch and its records, as one: it was delivered."""
-        self._writer.change(partial(schema.delete_batch, batch=batch)).result()
+        counts = count_by_day(batch.records)
+        self._writer.change(partial(schema.delete_batch, batch=batch, counts=counts)).result()
         # Nobody waits for this: the batch is forgotten, whether or not the file can shrink.
         self._writer.change(schema.return_free_pages)
 
@@ -193,6 +198,29 @@ def read_backlog(path: Path) -> Backlog:
     try:
         with closing(schema.open_reader(path)) as reader:
             return schema.read_backlog(reader)
+    except sqlite3.Error as error:
+        raise StreamUnavailable(f"cannot read the spool {path}: {error}") from error
+
+
+class Acceptance(NamedTuple):
+    """What a spool ever acknowledged, by day: what has left it, and what waits in it."""
+
+    left: list[DayCount]
+    waiting: list[DayCount]
+
+
+def read_acceptance(path: Path) -> Acceptance:
+    """What the spool at `path` acknowledged, of one moment; also while another process owns it.
+
+    What left it before it began to count is not in it.
+    """
+    if not path.exists():
+        return Acceptance([], [])
+    try:
+        with closing(schema.open_reader(path)) as reader:
+            reader.execute("BEGIN")
+            left = list(schema.read_accepted(reader))
+            return Acceptance(left, count_by_day(schema.read_waiting(reader)))
     except sqlite3.Error as error:
         raise StreamUnavailable(f"cannot read the spool {path}: {error}") from error
 

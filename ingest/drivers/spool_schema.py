@@ -1,14 +1,17 @@
 """The spool's tables, and every SQL statement that touches them."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ingest.drivers.spool_batch import MAX_BATCH_RECORDS, Backlog, Batch, Buffering, SpooledRecord
+from ingest.drivers.spool_count import DayCount
 
 # `end_bytes` is a running total: with it, what lies between two records is known from these two.
 # `delivered` has one row, the last sequence that left: none is given twice. (SQLite's AUTOINCREMENT
 # does the same at half the speed.)
+# `accepted` outlives the records: by UTC day, what of the acknowledged has left. It is counted on
+# the way out, in the transaction that deletes the records, so that putting pays nothing for it.
 _TABLES = """
 CREATE TABLE IF NOT EXISTS records (
     sequence INTEGER PRIMARY KEY,
@@ -26,7 +29,16 @@ CREATE TABLE IF NOT EXISTS delivered (
     sequence INTEGER NOT NULL
 );
 INSERT OR IGNORE INTO delivered VALUES (1, 0);
+CREATE TABLE IF NOT EXISTS accepted (
+    dt TEXT PRIMARY KEY,
+    events INTEGER NOT NULL,
+    records INTEGER NOT NULL
+);
 """
+_COUNT = (
+    "INSERT INTO accepted VALUES (?, ?, ?) ON CONFLICT (dt) DO UPDATE"
+    " SET events = events + excluded.events, records = records + excluded.records"
+)
 
 # Many rows a statement: the sqlite3 module lets go of the GIL and takes it back once a statement.
 _COLUMNS = 4
@@ -91,6 +103,20 @@ def insert_records(connection: sqlite3.Connection, records: Sequence[tuple[int, 
         connection.execute(_INSERT_ROWS, values[start : start + _ROWS * _COLUMNS])
     rest = iter(values[whole:])
     connection.executemany(_INSERT, zip(*[rest] * _COLUMNS, strict=True))
+
+
+def read_accepted(connection: sqlite3.Connection) -> Iterator[DayCount]:
+    """What was acknowledged and has left, by day; nothing of a spool that never counted."""
+    table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'accepted'"
+    if connection.execute(table).fetchone():
+        rows = connection.execute("SELECT dt, events, records FROM accepted ORDER BY dt")
+        yield from map(DayCount._make, rows)
+
+
+def read_waiting(connection: sqlite3.Connection) -> Iterator[SpooledRecord]:
+    """Every record that was not delivered, in order."""
+    rows = connection.execute("SELECT sequence, arrived_ms, data FROM records ORDER BY sequence")
+    return map(SpooledRecord._make, rows)
 
 
 def read_backlog(connection: sqlite3.Connection, after: int = 0) -> Backlog:
@@ -162,11 +188,13 @@ def set_attempts(connection: sqlite3.Connection, batch: Batch) -> None:
     )
 
 
-def delete_batch(connection: sqlite3.Connection, batch: Batch) -> None:
-    """Forget the batch and its records."""
-    connection.execute(
+def delete_batch(connection: sqlite3.Connection, batch: Batch, counts: Iterable[DayCount]) -> None:
+    """Forget the batch and its records; what is left of them is `counts`, what they held."""
+    deleted = connection.execute(
         "DELETE FROM records WHERE sequence BETWEEN ? AND ?", (batch.first, batch.last)
     )
+    if deleted.rowcount:
+        connection.executemany(_COUNT, counts)
     connection.execute("DELETE FROM batches WHERE first = ?", (batch.first,))
     connection.execute("UPDATE delivered SET sequence = max(sequence, ?)", (batch.last,))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playlake.cli.listening import Host, Port, listen, serve, url_of
+from playlake.cli.listening import Host, Port, dashboard_told, key_of, listen, serve, url_of
 from playlake.cli.terminal import Terminal
 from playlake.cli.where import Where, anywhere
 
@@ -13,13 +13,18 @@ def dashboard(where: Where, port: Port = 8090, host: Host = "127.0.0.1") -> None
 
     Nothing is collected: `playlake dev` serves the same pages and does. Ctrl-C stops it.
     """
+    from playlake.access import guarded
     from playlake.cli.desk import desk_over
     from playlake.dashboard.routes import dashboard_routes
     from playlake.site import site
 
     console = Terminal(highlight=False)
     with listen(host, port) as listening, desk_over(where, host) as desk:
-        url = f"{url_of(listening)}/dashboard/"
-        console.print(f"playlake serves [bold]{url}[/] over {desk.place}", soft_wrap=True)
+        url, key = url_of(listening), key_of(host, listening)
+        console.print(
+            f"playlake serves [bold]{url}/dashboard/[/] over {desk.place}", soft_wrap=True
+        )
+        if key:
+            console.print(f"  {dashboard_told(url, key)}", soft_wrap=True)
         console.print("[dim]  Ctrl-C stops it.[/]")
-        serve(site(dashboard_routes(desk)), listening)
+        serve(guarded(site(dashboard_routes(desk)), key), listening)

@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from playlake.cli.listening import Host, Port, listen, serve, url_of
+from playlake.cli.listening import (
+    Host,
+    Port,
+    dashboard_told,
+    key_of,
+    listen,
+    names_of,
+    serve,
+    url_of,
+)
 from playlake.cli.opening import find_stack
 from playlake.cli.terminal import Terminal
 from playlake.cli.where import Where, anywhere
 from playlake.deployment import Deployed
 from playlake.folder import DataFolder
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+    from playlake.access import Key
+    from playlake.exposition import Family
+    from playlake.measures import Measures
+    from playlake.pipeline import Background, LocalPipeline
 
 _PUTS_AT_ONCE = 8
 
@@ -44,7 +63,7 @@ def dev(
     _log_to(console)
     origins = parse_origins(allow_origin)
     with listen(host, port) as listening:
-        serving = _Serving(console, listening, host, origins)
+        serving = _Serving(console, listening, host, origins, key_of(host, listening))
         if isinstance(where, Deployed):
             _serve_for(where, serving)
         else:
@@ -59,42 +78,81 @@ class _Serving:
     listening: socket.socket
     host: str
     origins: frozenset[str]
+    key: Key | None
 
 
 def _serve(folder: DataFolder, serving: _Serving, *, quiet: bool) -> None:
     """The whole pipeline, on this machine."""
+    from playlake.access import guarded
     from playlake.cli.desk import desk_of_folder
     from playlake.cli.fate import FatePrinter
     from playlake.dashboard.live import LiveFeed
     from playlake.dashboard.routes import dashboard_routes
+    from playlake.delivery import Delivered
+    from playlake.measures import Measures
     from playlake.pipeline import LocalPipeline, Observers, PipelineSettings
     from playlake.server import create_app
 
     console, feed, place = serving.console, LiveFeed(), str(folder.root)
-    printer = FatePrinter(console)
+    printer, measures = FatePrinter(console), Measures()
+
+    def delivered(batch: Delivered) -> None:
+        measures.delivered(batch)
+        printer.delivered(batch)
 
     def written(key: str, data: bytes) -> None:
+        measures.written(key, data)
         feed.written(key, data)
         if not quiet:
             printer.written(key, data)
 
-    observers = Observers(delivered=printer.delivered, written=written)
+    observers = Observers(delivered=delivered, written=written)
     settings = PipelineSettings(allowed_origins=serving.origins)
     with LocalPipeline(folder, settings, observers) as pipeline:
         _greet(serving, f"collects into {place}")
-        with pipeline.start():
+        with pipeline.start() as background:
             with desk_of_folder(pipeline.catalog, place, serving.host, feed) as desk:
-                routes = dashboard_routes(desk)
-                app = create_app(pipeline.collector, pipeline.spool.submit, routes=routes)
-                serve(app, serving.listening, feed.close)
+                routes = [
+                    *dashboard_routes(desk),
+                    *_watched(pipeline, background, measures, serving.host),
+                ]
+                app = create_app(
+                    pipeline.collector,
+                    pipeline.spool.submit,
+                    routes=routes,
+                    answered=measures.answered,
+                )
+                serve(guarded(app, serving.key), serving.listening, feed.close)
             console.print("Stopping: delivering what is left.")
         backlog = pipeline.spool.backlog()
     _take_leave(console, folder.root, backlog.records, printer.failed)
 
 
+def _watched(
+    pipeline: LocalPipeline, background: Background, measures: Measures, host: str
+) -> list[BaseRoute]:
+    """How the pipeline is, for whoever watches it: /healthz and /metrics."""
+    from ingest.drivers.spool import read_backlog
+    from playlake.health import FolderProbe, Health, health_route
+    from playlake.measures import compacted, metrics_route, waiting
+
+    def families() -> Iterator[Family]:
+        yield from measures.families()
+        yield compacted(pipeline.upkeep.compactions)
+        yield from waiting(read_backlog(pipeline.spool.path), _now_ms())
+
+    probe = FolderProbe(pipeline.folder.root, pipeline.spool, lambda: background.delivering)
+    return [health_route(Health(probe, _now_ms)), metrics_route(families, names_of(host))]
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 def _serve_for(where: Deployed, serving: _Serving) -> None:
     """The pages and the collector on this machine, the rest of the way on AWS."""
     from ingest.collector import Collector
+    from playlake.access import guarded
     from playlake.cli.desk import desk_of_stack
     from playlake.dashboard.routes import dashboard_routes
     from playlake.server import create_app
@@ -111,7 +169,7 @@ def _serve_for(where: Deployed, serving: _Serving) -> None:
     ):
         routes = dashboard_routes(desk)
         app = create_app(collector, lambda each: pool.submit(stream.put, each), routes=routes)
-        serve(app, serving.listening)
+        serve(guarded(app, serving.key), serving.listening)
     serving.console.print("Stopped. Everything that was accepted is on the stream.")
 
 
@@ -127,7 +185,7 @@ def _take_leave(console: Console, data: Path, waiting: int, failed: int) -> None
 def _greet(serving: _Serving, what: str) -> None:
     console, url = serving.console, url_of(serving.listening)
     console.print(f"playlake serves [bold]{url}/[/] and {what}", soft_wrap=True)
-    console.print(f"  [bold]{url}/dashboard/[/] shows it", soft_wrap=True)
+    console.print(f"  {dashboard_told(url, serving.key)}", soft_wrap=True)
     console.print(
         f'[dim]  curl {url}/events -d \'{{"action": "click", "buttonName": "hello"}}\''
         f" -H 'content-type: application/json'\n  Ctrl-C stops it.[/]",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -14,8 +16,16 @@ from events.errors import SettingsError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from playlake.access import Key
+
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")]
-Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Host = Annotated[
+    str,
+    typer.Option(
+        help="The address to listen on. Any but this machine's own asks for a token:"
+        " PLAYLAKE_TOKEN, or one that is made and printed."
+    ),
+]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 """The names by which only this machine is called."""
@@ -23,8 +33,9 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens there; raises SettingsError when it cannot."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), backlog=2048, reuse_port=False)
+        return socket.create_server((host, port), family=family, backlog=2048, reuse_port=False)
     except OSError as error:
         raise SettingsError(
             f"cannot listen on {host}:{port}: {error.strerror}. Choose another with --port."
@@ -50,7 +61,34 @@ def serve(
 def url_of(listening: socket.socket) -> str:
     """Where a browser finds what is served there."""
     host, port = listening.getsockname()[:2]
-    return f"http://{host}:{port}"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def key_of(host: str, listening: socket.socket) -> Key | None:
+    """What a server there asks for; None for nothing, which only this machine is granted.
+
+    A name in LOOPBACK may be made to mean another address, and on an address of 127.0.0.0/8 that
+    is not in LOOPBACK any name in the Host header passes: either asks for a token.
+    """
+    from playlake.access import key_from
+
+    address = ipaddress.ip_address(listening.getsockname()[0])
+    return key_from(os.environ, exposed=host not in LOOPBACK or not address.is_loopback)
+
+
+def dashboard_told(url: str, key: Key | None) -> str:
+    """Where the dashboard is, in Rich's markup, and for a server with a key how it opens.
+
+    A token that was made here is told this once; one that was given stays unsaid, as what a
+    service prints is kept.
+    """
+    if key is None:
+        return f"[bold]{url}/dashboard/[/] shows it"
+    token = key.token if key.made else "$PLAYLAKE_TOKEN"
+    return (
+        f"[bold]{url}/dashboard/?token={token}[/] shows it to whoever has this address,\n"
+        "  and a browser that opened it once is let in for a week"
+    )
 
 
 def names_of(host: str) -> frozenset[str] | None:

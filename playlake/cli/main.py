@@ -11,13 +11,27 @@ from rich.console import Console
 from rich.markup import escape
 
 from events.errors import FullScanRefused, PlaylakeError, Unavailable
-from playlake.cli import ask, consume, dashboard, demo, dev, doctor, info, look, simulate
+from playlake.cli import (
+    ask,
+    audit,
+    consume,
+    dashboard,
+    demo,
+    dev,
+    doctor,
+    forget,
+    info,
+    look,
+    replay,
+    retain,
+    simulate,
+)
 from playlake.cli.terminal import silence
 
 EXIT_CODES = {
     0: "done",
-    1: "infrastructure failed (a disk, a server, AWS), or a check of doctor did; what was"
-    " acknowledged is safe",
+    1: "infrastructure failed (a disk, a server, AWS), or a check of doctor, audit or forget did;"
+    " what was acknowledged is safe",
     2: "the command cannot be done as it was asked: a wrong option, name, setting or SQL",
     3: "refused: the query reads every partition; add a predicate on dt, or --full-scan",
     130: "interrupted by Ctrl-C",
@@ -45,8 +59,12 @@ _COMMANDS: dict[Callable[..., None], str] = {
     look.partitions: "playlake partitions video_play_events",
     look.rejected: "playlake rejected --limit 5",
     look.sync: "playlake catalog sync --data data",
+    replay.replay: "playlake replay --table rejected --since 2026-11-01 --dry-run",
     look.schema: "playlake schema video_play > video_play.schema.json",
     consume.consume: "playlake consume --stream plays --data data",
+    forget.forget: "playlake forget --user-id 12345 --dry-run",
+    audit.audit: "playlake audit --since 2026-11-01 --until 2026-11-30",
+    retain.retain: "playlake retain --days 400 --dry-run",
     info.info: "playlake info --identifier demo",
     doctor.doctor: "playlake doctor --identifier demo",
 }

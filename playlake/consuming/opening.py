@@ -1,7 +1,6 @@
 """A shard's consumer, wired to the lake, the archive and the catalog that the settings name."""
 
 from collections.abc import Callable, Iterable
-from typing import cast
 from urllib.parse import urlsplit
 
 from catalog.settings import Settings as CatalogSettings
@@ -13,7 +12,7 @@ from transform.consumer import Committed, Habits, ShardConsumer
 from transform.ledger import Ledger
 from transform.process import Processor, Settings
 from transform.settings import open_store
-from transform.store import Store, VersionedStore
+from transform.store import Store
 
 
 def open_consumer(
@@ -21,8 +20,7 @@ def open_consumer(
 ) -> ShardConsumer:
     """The consumer of one shard, not started yet. Raises SettingsError."""
     archive = open_store(settings.archive)
-    # Both drivers of the store keep versions; its port is what the rest of the transform needs.
-    ledger = Ledger(cast(VersionedStore, archive), settings.stream, shard)
+    ledger = Ledger(archive, settings.stream, shard)
     return ShardConsumer(
         ledger,
         Processor(settings=Settings(settings.max_late_days)),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
@@ -81,8 +81,7 @@ def _ledgers(session: Session, lake_uri: str) -> VersionedStore:
     parts = urlsplit(above)
     if parts.scheme == "s3":
         return S3Store(parts.netloc, parts.path.strip("/"), session.client("s3"))
-    # The drivers of the store keep versions; its port is what the rest of the transform needs.
-    return cast(VersionedStore, open_store(above))
+    return open_store(above)
 
 
 def _standing(store: VersionedStore, stream: str, shard: str) -> Standing:

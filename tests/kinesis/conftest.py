@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 from playlake.consuming.daemon import find_jars, kcl_version
+from tests.conftest import Tell
 from tests.kinesis.emulated import Emulated, emulated, require_everything
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
+def aws(tmp_path_factory: pytest.TempPathFactory, tell: Tell) -> Iterator[Emulated]:
     """Emulated Kinesis, DynamoDB, S3 and Glue, and the KCL to talk to them."""
     require_everything()
-    print(f"\n[kinesis] KCL {'.'.join(map(str, kcl_version(find_jars())))}")
+    tell(f"\n[kinesis] KCL {'.'.join(map(str, kcl_version(find_jars())))}")
     folder: Path = tmp_path_factory.mktemp("emulated")
     with emulated(folder) as running:
         yield running

@@ -53,7 +53,9 @@ def filled(aws: Emulated) -> tuple[Shards, Counter[str]]:
 PATIENT = ("--max-megabytes", 1, "--max-seconds", 3600)
 
 
-def test_a_stream_is_consumed_into_a_folder_and_ctrl_c_commits_what_was_read(aws, filled, tmp_path):
+def test_a_stream_is_consumed_into_a_folder_and_ctrl_c_commits_what_was_read(
+    aws, filled, tmp_path, tell
+):
     stream, expected = filled
     data = tmp_path / "data"
     # Nothing is there yet, not even the lease table: KCL waits up to 30 s before it makes leases.
@@ -62,7 +64,7 @@ def test_a_stream_is_consumed_into_a_folder_and_ctrl_c_commits_what_was_read(aws
         before = rows_by_id(data)
         taken = running.stop(signal.SIGINT)
     rows = rows_by_id(data)
-    print(f"\n[kinesis] Ctrl-C: {len(before):,} rows, {len(rows):,} once it ended, {taken:.1f} s")
+    tell(f"\n[kinesis] Ctrl-C: {len(before):,} rows, {len(rows):,} once it ended, {taken:.1f} s")
     assert taken < STOP_SECONDS
     assert len(before) < len(expected)
     assert rows == expected
@@ -83,7 +85,7 @@ def assert_status_says_so(aws: Emulated, stream: Shards, data: Path) -> None:
 
 
 def test_a_stream_is_consumed_into_s3_and_glue_and_sigterm_commits_what_was_read(
-    aws, filled, tmp_path
+    aws, filled, tmp_path, tell
 ):
     stream, expected = filled
     bucket, application = "playlake-consumed", f"{stream.name}-s3"
@@ -98,7 +100,7 @@ def test_a_stream_is_consumed_into_s3_and_glue_and_sigterm_commits_what_was_read
     with consuming(aws, stream, tmp_path, *named, *PATIENT) as running:
         running.wait(lambda: len(shards_that_committed(running)) == 2)
         taken = running.stop(signal.SIGTERM)
-    print(f"\n[kinesis] SIGTERM took {taken:.1f} s")
+    tell(f"\n[kinesis] SIGTERM took {taken:.1f} s")
     assert taken < STOP_SECONDS
     store = S3Store(bucket, "", aws.client("s3"))
     found = [key for key in store.keys("lake/") if parse_key(key.removeprefix("lake/"))]

@@ -1,5 +1,7 @@
 """Consumers killed at random moments while shards split and merge: a tenth of the torture."""
 
+from io import StringIO
+
 from rich.console import Console
 
 from tests.kinesis.torture import Plan, show, torture
@@ -9,10 +11,11 @@ SHORT = Plan(
 )
 
 
-def test_whatever_is_killed_each_acknowledged_event_is_one_row(aws, tmp_path):
+def test_whatever_is_killed_each_acknowledged_event_is_one_row(aws, tmp_path, tell):
     outcome = torture(aws, tmp_path, SHORT)
-    print()
-    show(outcome, Console(width=100))
+    console = Console(width=100, record=True, file=StringIO())
+    show(outcome, console)
+    tell(f"\n{console.export_text()}")
     assert outcome.acknowledged.total() == SHORT.events
     assert (outcome.lost, outcome.doubled) == (0, 0)
     done = [each.what for each in outcome.blows]

@@ -27,11 +27,14 @@ from rich.table import Table
 from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
 from playlake.consuming.daemon import find_jars, kcl_version
+from playlake.consuming.properties import OVERRIDES
 from playlake.folder import DataFolder
 from tests.kinesis.consuming import TABLES, Consuming, consuming, events, ids, kill, rows_by_id
 from tests.kinesis.emulated import Emulated, Shards, emulated, require_everything
 
 _REQUEST_EVENTS = 500
+_READ_RECORDS = 25
+"""At 75 kB each about 2 MB a read."""
 _CATCH_UP_SECONDS = 300.0
 
 
@@ -117,10 +120,12 @@ def torture(aws: Emulated, folder: Path, plan: Plan) -> Outcome:
     stream = aws.create_stream(plan.shards)
     stream.lease(stream.name)
     options = ("--data", data, "--max-seconds", plan.max_seconds)
+    # Eight reads of 10 MB at once are more than kinesis-local answers before the KCL gives them up.
+    reads = f"{aws.environment()[OVERRIDES]},maxRecords={_READ_RECORDS}"
     began = time.monotonic()
     with contextlib.ExitStack() as running:
         consumers = [
-            running.enter_context(consuming(aws, stream, folder, *options))
+            running.enter_context(consuming(aws, stream, folder, *options, **{OVERRIDES: reads}))
             for _ in range(plan.daemons)
         ]
         consumers[0].wait(lambda: len(_owners(consumers)) >= plan.shards)

@@ -1,0 +1,1 @@
+"""What became of every event that was accepted, from three accounts of it."""
