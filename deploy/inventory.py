@@ -240,6 +240,11 @@ _UPKEEP = (
 _ALARMS = (
     ("ProcessingAlarm", "The transform failed on a batch.", _BY_FIREHOSE),
     ("FreshnessAlarm", "Events wait longer than 45 minutes.", _BY_FIREHOSE),
+    (
+        "RejectedShareAlarm",
+        "Over 5 % of the events broke their type's rules. It counts as two; not with Kinesis.",
+        "alarmEmail=ADDRESS",
+    ),
     ("StreamThrottlesAlarm", "Firehose refused events for their rate.", _BY_FIREHOSE),
     ("ConsumerLagAlarm", "The consumers are 15 minutes behind, or none runs.", _BY_KINESIS),
     ("StreamWriteThrottlesAlarm", "Kinesis refused events for their rate.", _BY_KINESIS),

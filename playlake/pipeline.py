@@ -113,6 +113,11 @@ class Background:
             )
         ]
 
+    @property
+    def delivering(self) -> bool:
+        """Whether the thread that delivers runs: it may have ended by an error of ours."""
+        return self._threads[0].is_alive()
+
     def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()

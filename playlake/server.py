@@ -21,8 +21,15 @@ Submit = Callable[[Sequence[bytes]], Future[None]]
 """Begin to put records on a stream; the future is done when they are durable, or has failed with
 StreamUnavailable."""
 
+Answered = Callable[[Response], None]
+"""Hears what each request to /events was answered with, in the event loop: it must be quick."""
+
 SHUTDOWN_SECONDS = 10
 """How long open requests may take to end once the server was told to stop."""
+
+
+def _ignore(_response: Response) -> None:
+    pass
 
 
 def create_app(
@@ -31,12 +38,13 @@ def create_app(
     *,
     routes: Sequence[BaseRoute] = (),
     pages: Path | None = None,
+    answered: Answered = _ignore,
 ) -> ASGIApp:
-    """The whole site: `/events`, `/healthz`, `routes`, and the files in `pages` for all the rest.
+    """The whole site: `/events`, and all that `site` serves.
 
-    `pages` is the webapp that playlake ships unless another folder is given.
+    `answered` is not told of a client that hung up before its request was whole.
     """
-    return _Site(_Events(collector, submit), site(routes, pages))
+    return _Site(_Events(collector, submit, answered), site(routes, pages))
 
 
 def server(
@@ -97,11 +105,14 @@ class _Events:
 
     collector: Collector
     submit: Submit
+    answered: Answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = await _request(scope, receive)
         if request is not None:
-            await _send(send, await self._answer(request))
+            response = await self._answer(request)
+            self.answered(response)
+            await _send(send, response)
 
     async def _answer(self, request: Request) -> Response:
         """As `ingest.collector.serve`, without a thread waiting for the stream."""

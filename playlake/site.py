@@ -27,13 +27,14 @@ _PAGE_HEADERS = {
 
 
 def site(routes: Sequence[BaseRoute] = (), pages: Path | None = None) -> ASGIApp:
-    """`/healthz`, `routes`, and the files in `pages` for all the rest.
+    """`routes`, `/healthz` unless they have one, and the files in `pages` for all the rest.
 
-    `pages` is the webapp that playlake ships unless another folder is given.
+    `pages` is the webapp that playlake ships unless another folder is given. A site that collects
+    nothing is well when it answers.
     """
     folder = _webapp() if pages is None else pages
     files = Mount("/", _Files(directory=folder, html=True))
-    return _Guarded(Starlette(routes=[Route("/healthz", _healthz), *routes, files]))
+    return _Guarded(Starlette(routes=[*routes, Route("/healthz", _healthz), files]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ class Upkeep:
     catalog: FileCatalog
     store: Store
     clock: Callable[[], float] = time.monotonic
+    compactions: int = field(default=0, init=False)
+    """How many partitions were compacted so far."""
     _grown: dict[Partition, float] = field(default_factory=dict)
     _replaced: deque[tuple[float, str]] = field(default_factory=deque)
 
@@ -127,6 +129,7 @@ class Upkeep:
         except Unavailable:
             self.note_growth(table, dt)
             raise
+        self.compactions += 1
         self._replaced.extend((self.clock(), key) for key in done.replaced)
         return [done]
 

@@ -86,7 +86,7 @@ def test_the_switches_turn_on_and_off_what_they_say():
     queries = {name for name in made() if name.endswith("Query")}
     assert len(queries) == len(saved_queries("x"))
     assert made() - made(*ALL_SWITCHES) == queries
-    assert made(*ALL_SWITCHES) - made() == {"AlarmTopic"}
+    assert made(*ALL_SWITCHES) - made() == {"AlarmTopic", "RejectedShareAlarm"}
 
 
 def test_every_name_is_within_its_services_limit_for_the_longest_identifier():

@@ -1,6 +1,8 @@
 """What watches a deployment, on the packaged template: logs, alarms, the dashboard."""
 
 import json
+import re
+from typing import Any
 
 import pytest
 
@@ -50,12 +52,68 @@ def dimension_values(template: Template) -> dict[str, set[str]]:
 
 def test_every_alarm_watches_a_metric_of_a_resource_that_is_there(template):
     there = dimension_values(template)
-    alarms = template.of("CloudWatch::Alarm")
-    assert len(alarms) <= 10  # the free ones
-    for alarm in alarms.values():
-        (dimension,) = alarm["Dimensions"]
-        assert alarm["MetricName"] in AWS_METRICS[alarm["Namespace"]][dimension["Name"]]
+    watched = [each for alarm in alarms(template).values() for each in metrics_of(alarm)]
+    assert len(watched) <= (10 if template is packaged() else 11)  # ten are free
+    for metric in watched:
+        (dimension,) = metric["Dimensions"]
+        if metric["Namespace"] == "playlake":
+            assert_emitted(metric["MetricName"], dimension["Name"], dimension["Value"])
+            continue
+        assert metric["MetricName"] in AWS_METRICS[metric["Namespace"]][dimension["Name"]]
         assert dimension["Value"] in there[dimension["Name"]]
+
+
+def alarms(template: Template) -> dict[str, dict[str, Any]]:
+    return template.of("CloudWatch::Alarm")
+
+
+def metrics_of(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an alarm watches, and pays for: itself, or each metric of its expression."""
+    stats = [each.get("MetricStat") for each in alarm.get("Metrics", ())]
+    return [each["Metric"] for each in stats if each] or [alarm]
+
+
+def test_the_rejected_share_wakes_whoever_is_to_be_woken(template):
+    share = alarms(template).get("RejectedShareAlarm")
+    if template is packaged():
+        assert share is None  # nobody is, and it would be the eleventh
+        return
+    watched, *stats = share["Metrics"]
+    assert [each["ReturnData"] for each in share["Metrics"]] == [True, False, False]
+    assert set(re.findall(r"\b[a-z]+\b", watched["Expression"])) == {each["Id"] for each in stats}
+    assert {each["MetricStat"]["Period"] for each in stats} == {900}
+    assert (share["Threshold"], share["TreatMissingData"]) == (5, "notBreaching")
+
+    def value(rejected: int, rows: int) -> float:
+        found = re.fullmatch(r"IF\((.+), (.+), 0\)", watched["Expression"])
+        names = {"rejected": rejected, "rows": rows}
+        return eval(found[2], {}, names) if eval(found[1], {}, names) else 0
+
+    assert value(6, 100) > share["Threshold"]
+    assert value(5, 100) <= share["Threshold"]
+    assert value(99, 99) == 0
+
+
+def test_there_is_an_alarm_for_each_thing_that_goes_wrong():
+    watched = {
+        (metric["Namespace"], metric["MetricName"])
+        for alarm in alarms(packaged(*ALL_SWITCHES)).values()
+        for metric in metrics_of(alarm)
+    }
+    assert watched >= {
+        ("AWS/Firehose", "ExecuteProcessing.Success"),  # failures
+        ("AWS/Firehose", "DeliveryToS3.DataFreshness"),  # freshness
+        ("playlake", "EventsRejected"),  # the rejected share
+        ("playlake", "RowsWritten"),
+        ("AWS/Firehose", "ThrottledRecords"),  # throttles, of the stream and of functions
+        ("AWS/Lambda", "Throttles"),
+    }
+
+
+def test_with_kinesis_no_alarm_watches_what_only_the_transforms_function_emits():
+    there = alarms(packaged("delivery=kinesis", "alarmEmail=ops@example.com"))
+    assert "RejectedShareAlarm" not in there
+    assert "ConsumerLagAlarm" in there
 
 
 def test_the_longest_buffers_do_not_look_like_a_late_delivery():
@@ -73,8 +131,8 @@ def test_alarms_go_to_the_address_if_there_is_one():
     topic = packaged(*ALL_SWITCHES).of("SNS::Topic")["AlarmTopic"]
     assert topic["Subscription"] == [{"Protocol": "email", "Endpoint": "ops@example.com"}]
     for params, actions in ((ALL_SWITCHES, [topic["TopicName"]]), (DEFAULTS, [])):
-        alarms = packaged(*params).of("CloudWatch::Alarm").values()
-        assert all(alarm["AlarmActions"] == actions for alarm in alarms)
+        there = alarms(packaged(*params)).values()
+        assert all(alarm["AlarmActions"] == actions for alarm in there)
 
 
 EMITTED = {
@@ -82,6 +140,11 @@ EMITTED = {
     "playlake-demo-dev-transform": "transform/handler.py",
     "playlake-demo-dev-catalog": "catalog/handler.py",
 }
+
+
+def assert_emitted(name: str, dimension: str, value: str) -> None:
+    assert dimension == "service"
+    assert f'"{name}"' in (ROOT / EMITTED[value]).read_text()
 
 
 def test_the_dashboard_is_json_and_names_only_metrics_that_are_emitted(template):
@@ -92,10 +155,27 @@ def test_the_dashboard_is_json_and_names_only_metrics_that_are_emitted(template)
     assert {widget["properties"]["region"] for widget in widgets} == {template.region}
     for namespace, name, dimension, value, *_ in metrics:
         if namespace == "playlake":
-            assert dimension == "service"
-            assert f'"{name}"' in (ROOT / EMITTED[value]).read_text()
+            assert_emitted(name, dimension, value)
         else:
             assert name in AWS_METRICS[namespace][dimension]
             assert value in there[dimension]
     ours = {metric[1] for metric in metrics if metric[0] == "playlake"}
     assert ours >= {"EventsAccepted", "RowsWritten", "EventsRejected"}
+    theirs = {metric[1] for metric in metrics if metric[0] != "playlake"}
+    assert theirs >= {
+        "ExecuteProcessing.Success",
+        "DeliveryToS3.DataFreshness",
+        "ThrottledRecords",
+        "Throttles",
+    }
+
+
+@pytest.mark.parametrize("params", [DEFAULTS, ALL_SWITCHES, ("delivery=kinesis",)])
+def test_no_two_functions_share_a_role(params):
+    # What each role allows is read in test_template_roles.py.
+    template = packaged(*params)
+    functions = template.of("Lambda::Function").values()
+    taken = {each["FunctionName"]: each["Role"] for each in functions}
+    assert len(set(taken.values())) == len(taken) >= 4
+    roles = {each["RoleName"] for each in template.of("IAM::Role").values()}
+    assert {role.rpartition("/")[2] for role in taken.values()} <= roles
