@@ -12,7 +12,7 @@ _DATA_FILE = re.compile(
     rf"(?P<table>[a-z][a-z0-9_]*)/{PARTITION_KEY}=(?P<dt>\d{{4}}-\d\d-\d\d)/part-[0-9a-z-]+\.parquet"
 )
 
-_COMPACTED = re.compile(r".*/part-c[0-9a-f]{32}\.parquet")
+_OF_OTHERS = re.compile(r".*/part-[cpr][0-9a-f]{32}\.parquet")
 
 
 def object_key(table: str, dt: str, key: str) -> str:
@@ -35,6 +35,7 @@ def compacted_key(table: str, dt: str, key: str) -> str:
     return object_key(table, dt, f"c{key}")
 
 
-def is_compacted(object_key: str) -> bool:
-    """Whether compaction made this data file: a batch's name is a letter shorter."""
-    return _COMPACTED.fullmatch(object_key) is not None
+def is_of_others(object_key: str) -> bool:
+    """Whether a data file may hold rows of others: compaction (c), a rewrite (r) or a replay (p)
+    made it. A batch's name is a letter shorter."""
+    return _OF_OTHERS.fullmatch(object_key) is not None

@@ -1,6 +1,6 @@
 """The days that somebody asks about."""
 
-from datetime import date, timedelta
+from datetime import date
 
 from events.errors import SettingsError
 
@@ -16,10 +16,14 @@ def day_range(
     `mark` is what stands before the names `since` and `until` where they were given.
     """
     last = today if until is None else parse_day(f"{mark}until", until)
-    first = last - timedelta(days=DAYS_BACK) if since is None else parse_day(f"{mark}since", since)
+    first = parse_day(f"{mark}since", since) if since is not None else _back(last)
     if first > last:
         raise SettingsError(f"{mark}since {first} is after {mark}until {last}; swap them.")
     return first, last
+
+
+def _back(last: date) -> date:
+    return date.fromordinal(max(1, last.toordinal() - DAYS_BACK))
 
 
 def parse_day(name: str, text: str) -> date:

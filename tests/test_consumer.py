@@ -4,7 +4,9 @@ import base64
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,13 +15,23 @@ from events.errors import PlaylakeError
 from events.layout import parse_key
 from tests.memory_store import Killed, Memory, Stepped
 from tests.records import ARRIVED, LAB_CLICK, lines
-from tests.shard import Lake, consumer, ids, lines_of, record_at, records
+from tests.shard import DAY_MS, Lake, consumer, ids, lines_of, record_at, records
 from transform.committing import Writer
 from transform.consumer import Clock, Misplaced, ShardConsumer
 from transform.drivers.file_store import FileStore
 from transform.gathering import StreamRecord
-from transform.ledger import Ledger, Overtaken, Place, Standing, Totals, decode, encode
+from transform.ledger import (
+    Ledger,
+    OtherStream,
+    Overtaken,
+    Place,
+    Standing,
+    Totals,
+    decode,
+    encode,
+)
 from transform.process import Processor
+from transform.rewriting import without
 from transform.sweep import sweep
 
 
@@ -110,6 +122,25 @@ def test_of_two_that_have_the_shard_one_is_overtaken_and_writes_nothing():
     assert lake == before
 
 
+def test_a_batch_whose_file_was_rewritten_meanwhile_is_not_written_beside_what_is_left_of_it():
+    """A writer died between its files and its last word; then somebody of the batch was erased."""
+    lake = Lake()
+    dying = _CountedDown(lake, 6)  # load, begin, and the day's files
+    with suppress(Killed):
+        _consume(dying, records(6), size=10**6)
+    before = {key for key in lake if parse_key(key)}
+    assert before
+    for key in before:
+        rewritten = without(lake, key, lambda rows: pc.equal(rows["event_id"], "1-0"))
+        if rewritten:
+            lake.delete(rewritten.replaced)
+    rest = consumer(lake, size=10**6)
+    assert rest.start(None).begun is not None
+    rest.take(records(6))
+    rows = [each for each in lake.rows() if each != "1-0"]
+    assert rows == [each for each in ids(records(6)) if each != "1-0"]
+
+
 def test_half_of_a_batch_that_another_began_is_not_committed_when_it_stops():
     lake = Lake()
     dying = Stepped(lake, 3, lambda held: _consume(held, records(6)))
@@ -153,6 +184,72 @@ def test_a_shard_that_ended_is_in_the_lake_to_its_last_record_and_says_so():
     assert consumer(lake).start(None).ended
 
 
+def test_of_a_batch_whose_first_records_the_stream_forgot_no_row_is_there_twice(caplog):
+    lake = Lake()
+    dying = Stepped(lake, 5, lambda held: _consume(held, records(6), size=10**6))
+    while not dying.over:
+        dying.step()
+    written = lake.rows()
+    assert written
+    after = consumer(lake, size=10**6)
+    after.start(None)
+    with caplog.at_level(logging.ERROR, "playlake.consumer"):
+        after.take(records(8)[2:])
+    after.flush()
+    assert caplog.text.count("are no longer in the stream") == 1
+    assert lake.rows() == sorted({*written, *ids(records(8)[2:])})
+
+
+def test_a_shard_that_ends_with_a_batch_that_the_stream_forgot_says_so(caplog):
+    lake = Lake()
+    dying = Stepped(lake, 2, lambda held: _consume(held, records(6)))
+    while not dying.over:
+        dying.step()
+    after = consumer(lake)
+    begun = after.start(None).begun
+    with caplog.at_level(logging.ERROR, "playlake.consumer"):
+        after.end()
+    assert "are no longer in the stream" in caplog.text
+    ended = consumer(lake).start(None)
+    assert (ended.through, ended.begun, ended.ended) == (begun, None, True)
+
+
+def test_a_stream_of_the_same_name_elsewhere_is_refused_before_its_records_are_skipped():
+    lake = Lake()
+    arn = "arn:aws:kinesis:{}:123456789012:stream/plays"
+    ledger = Ledger(lake, "plays", "shard-0", arn.format("eu-west-1"))
+    ledger.load()
+    ledger.complete(Place(10**6), ARRIVED, Totals())
+    assert Ledger(lake, "plays", "shard-0", arn.format("eu-west-1")).load().through
+    with pytest.raises(OtherStream, match=r"eu-west-1.*us-east-1.*a lake of its own"):
+        Ledger(lake, "plays", "shard-0", arn.format("us-east-1")).load()
+
+
+def test_records_that_came_after_what_is_committed_are_not_skipped_by_their_numbers():
+    """A stream made anew whose numbers begin again, as some emulators do."""
+    lake = Lake()
+    _consume(lake, records(6))
+    shard = consumer(lake)
+    shard.start(None)
+    young = replace(record_at(1), arrived_ms=ARRIVED + DAY_MS)
+    with pytest.raises(Misplaced, match=r"shard-0.*1010.*came later.*consumed/"):
+        shard.take([young])
+
+
+def test_a_shard_that_has_records_after_its_end_has_not_ended():
+    """As that of a stream which was resharded, deleted, and made anew by the same name."""
+    lake = Lake()
+    old = consumer(lake)
+    old.start(None)
+    old.take(records(2))
+    old.end()
+    new = consumer(lake)
+    new.start(None)
+    new.take(records(6))
+    new.flush()
+    assert not consumer(lake).start(None).ended
+
+
 def test_a_folder_is_consumed_like_a_bucket(tmp_path):
     root = FileStore(tmp_path)
     shard = ShardConsumer(
@@ -183,6 +280,8 @@ def _click() -> StreamRecord:
         st.booleans(),
         st.integers(0, 2**53),
         st.builds(Totals, st.integers(0, 2**53), st.integers(0, 2**53)),
+        st.integers(0, 2**31),
+        st.sampled_from(["", "arn:aws:kinesis:eu-west-1:123456789012:stream/plays"]),
     )
 )
 def test_a_standing_survives_being_written(standing):

@@ -1,13 +1,18 @@
 """What the consumer asks of AWS by itself: is there a stream, and who leads the workers."""
 
+import socket
+import time
+from types import SimpleNamespace
+from typing import Any
+
 import boto3
 import pytest
 from moto import mock_aws
 
-from events.errors import SettingsError
+from events.errors import SettingsError, Unavailable
 from playlake.drivers.leadership import resign
 from playlake.drivers.session import Session
-from playlake.drivers.stream_exists import shards_of
+from playlake.drivers.stream_exists import find_stream
 
 REGION = "eu-west-1"
 
@@ -55,11 +60,47 @@ def test_an_application_that_never_had_a_leader_has_none_to_resign(session):
     assert not resign(session, "plays", "host-1")
 
 
-def test_the_shards_of_a_stream_are_counted(session):
+def test_a_stream_is_found_with_its_arn_and_its_open_shards(session):
     boto3.client("kinesis", REGION).create_stream(StreamName="plays", ShardCount=3)
-    assert shards_of(session, "plays") == 3
+    found = find_stream(session, "plays")
+    assert found.shards == 3
+    assert found.arn.startswith(f"arn:aws:kinesis:{REGION}:")
+    assert found.arn.endswith(":stream/plays")
 
 
 def test_a_stream_that_is_not_there_is_named_with_its_region(session):
     with pytest.raises(SettingsError, match=r"no Kinesis stream 'plays' in eu-west-1"):
-        shards_of(session, "plays")
+        find_stream(session, "plays")
+
+
+def test_who_may_not_look_at_the_stream_is_told_of_the_consumers_policy(session):
+    with pytest.raises(SettingsError, match=r"DescribeStreamSummary on .*ConsumerPolicyArn"):
+        find_stream(Refused(session), "plays")
+
+
+class Refused(Session):
+    """A session that AWS lets do nothing."""
+
+    def __init__(self, session: Session) -> None:
+        self.region, self._of = session.region, session
+
+    def client(self, service: str, *arguments: Any) -> Any:
+        client = self._of.client(service, *arguments)
+        client.meta.events.register("before-call", self._refuse)
+        return client
+
+    def _refuse(self, **_: object) -> tuple[Any, dict[str, Any]]:
+        error = {"Code": "AccessDeniedException", "Message": "no"}
+        return SimpleNamespace(status_code=400), {"Error": error, "ResponseMetadata": {}}
+
+
+def test_a_supervisor_does_not_wait_long_for_a_lock_that_nobody_answers_about(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            resign(Session(REGION), "plays", "host-1")
+        assert time.monotonic() - began < 8.0

@@ -184,6 +184,44 @@ def test_a_shard_that_was_split_is_being_read_until_all_of_it_is_in_the_lake(clo
     assert "4 shards, 1 read to the end, 0 of 3 to read are leased." in table
 
 
+def test_a_shard_that_takes_records_has_not_ended_whatever_a_stream_before_it_left(cloud):
+    first, _ = cloud.put(FIRST, b"1\n", b"2\n")
+    commit(cloud.bucket(), FIRST, first).end()
+    status = consumption(cloud.session, ON_S3, now() + 60_000).statuses[0]
+    assert status.state is State.OPEN
+    assert (status.progress.behind_ms or 0) >= 60_000
+
+
+def test_of_a_stream_made_anew_all_is_behind(cloud):
+    """Kinesis does not know the record that the ledger names: it was of the stream before."""
+    cloud.put(FIRST, b"1\n")
+    commit(cloud.bucket(), FIRST, Place(10**50))
+    status = consumption(Anew(cloud.session), ON_S3, now() + 60_000).statuses[0]
+    assert (status.progress.behind_ms or 0) >= 60_000
+
+
+@dataclass
+class Anew:
+    """A session whose Kinesis knows none of the records that were."""
+
+    session: Session
+
+    @property
+    def region(self) -> str:
+        return self.session.region
+
+    def client(self, service: str) -> Any:
+        client = self.session.client(service)
+        client.meta.events.register("before-call.kinesis.GetShardIterator", self._refuse)
+        return client
+
+    def _refuse(self, params: dict[str, Any], **_: object) -> tuple[Any, dict[str, Any]] | None:
+        if b"AFTER_SEQUENCE_NUMBER" not in params["body"]:
+            return None
+        error = {"Code": "InvalidArgumentException", "Message": "not of this stream"}
+        return _Answer(), {"Error": error, "ResponseMetadata": {}}
+
+
 def test_a_lease_of_a_shard_that_the_stream_no_longer_has_is_shown_as_gone(cloud, capsys):
     cloud.make_lease_table()
     cloud.lease("shardId-000000000088", None, "SHARD_END")

@@ -1,5 +1,6 @@
 """The supervisor of the consumer's daemons: what dies is started again, what ends is let end."""
 
+import itertools
 import os
 import shlex
 import signal
@@ -14,8 +15,8 @@ import msgspec
 import pytest
 
 from events.errors import Unavailable
-from playlake.consuming.news import AnyNews, Inbox
-from playlake.consuming.supervisor import Ended, Supervisor, Surroundings
+from playlake.consuming.news import AnyNews, Began, Inbox
+from playlake.consuming.supervisor import Ended, NeverBegan, Supervisor, Surroundings
 from playlake.consuming.worker import Plan, Worker
 from tests.kinesis.consuming import alive
 from tests.test_consuming import COMMIT, send
@@ -114,6 +115,21 @@ class TestSupervisor:
         supervised(inbox, heard, worker("exit 1"), after=lambda: heard.deaths[1:], bury=fail)
         assert heard.warnings[0] == "AWS does not answer"
 
+    def test_daemons_that_never_have_a_shard_are_not_started_for_ever(self, inbox):
+        heard, hours = Heard(), itertools.count(0.0, 3_600.0)
+        around = Surroundings(inbox, heard, clock=hours.__next__)
+        with pytest.raises(NeverBegan, match=r"ended 8 times, at last with 3.*consumers' rights"):
+            Supervisor([worker("exit 3")], around).run()
+        assert len(heard.deaths) == 8
+
+    def test_a_daemon_that_had_a_shard_is_started_as_often_as_it_takes(self, inbox):
+        heard, hours = Heard(), itertools.count(0.0, 3_600.0)
+        tell(inbox, Began(worker="w1", pid=os.getpid(), shard="0", through=None, again=False))
+        around = Surroundings(inbox, heard, clock=hours.__next__)
+        with signalled(lambda: len(heard.deaths) > 8):
+            ended = Supervisor([worker("exit 3")], around).run()
+        assert ended.starts > 8
+
     def test_a_daemon_that_lived_for_a_minute_is_started_again_at_once(self):
         tended = worker("sleep 0.05; exit 1")
         pauses = []
@@ -162,6 +178,13 @@ class TestSupervisor:
         supervised(inbox, heard, worker(daemon), after=lambda: heard.deaths)
         assert heard.deaths == [("w1", -signal.SIGKILL, 1)]
         assert 5 <= time.monotonic() - began < 20
+
+    def test_a_child_whose_number_is_another_users_process_by_now_is_dead(self, monkeypatch):
+        def refuse(_pid: int, _number: int) -> None:
+            raise PermissionError
+
+        monkeypatch.setattr(os, "kill", refuse)
+        assert not Worker("w1", Plan(["true"], {}), children={4711: "shard-0"}).busy
 
     def test_a_daemon_that_does_not_end_though_its_children_have_is_ended(self, inbox):
         heard = Heard()

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from events.layout import is_compacted, object_key, parse_key
+from events.layout import is_of_others, object_key, parse_key
 from transform.batch import write
 from transform.failed import FAILED, Failed, failed_line
-from transform.gathering import Gathered, Unprocessable
+from transform.gathering import Before, Gathered, Unprocessable
 from transform.ledger import Totals
 from transform.parquet import DataObject, data_objects, digest, encode
 from transform.presence import EventIds, absent
@@ -36,11 +36,11 @@ class Writer:
     """Of stream and shard: what the archive's objects are called by."""
     puts_at_once: int = 1
 
-    def __call__(self, batch: Gathered, again: bool) -> Totals:
-        """Write it; `again` when another writer may have done so, and compaction since then."""
+    def __call__(self, batch: Gathered, before: Before) -> Totals:
+        """Write what is not there; compaction may have been at work since the writer before."""
         objects = data_objects(batch.tables)
-        if again:
-            objects = (left for each in objects for left in _not_there(each, self.lake))
+        if before is not Before.NOTHING:
+            objects = (left for each in objects for left in _not_there(each, self.lake, before))
         keys = write(objects, self.lake, self.puts_at_once)
         if batch.raw:
             self.archive.put(self._key("raw", batch), batch.raw)
@@ -55,11 +55,13 @@ class Writer:
         return f"{prefix}/dt={day}/{self.name}-{batch.after or 'start'}.json.gz"
 
 
-def _not_there(each: DataObject, lake: Store) -> Iterable[DataObject]:
+def _not_there(each: DataObject, lake: Store, before: Before) -> Iterable[DataObject]:
     """What of the object's rows is not in the lake yet.
 
     A writer that died after it had put an object never said so; when compaction has made that
-    object part of another since, its rows are there under another name.
+    object part of another since, its rows are there under another name. An object of more records
+    had another name from the start: then every file of the day is looked into, which takes long
+    and is seldom.
     """
     parsed = parse_key(each.key)
     assert parsed is not None
@@ -68,12 +70,12 @@ def _not_there(each: DataObject, lake: Store) -> Iterable[DataObject]:
     if each.key in keys:
         yield each  # a put of what is there
         return
-    compacted = [key for key in keys if is_compacted(key)]
-    if not compacted:
+    others = [key for key in keys if before is Before.MORE or is_of_others(key)]
+    if not others:
         yield each
         return
     rows = pq.ParquetFile(pa.BufferReader(each.data)).read()
-    left = absent(rows, compacted, EventIds(lake))
+    left = absent(rows, others, EventIds(lake))
     if len(left) == len(rows):
         yield each
     elif len(left):

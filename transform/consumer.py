@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from events.errors import PlaylakeError
-from transform.gathering import Gathered, Gathering, StreamRecord
+from transform.gathering import Before, Gathered, Gathering, StreamRecord
 from transform.ledger import Ledger, Place, Standing, Totals
 from transform.process import Processor
 
@@ -50,12 +50,16 @@ class Committed:
     """How long ago the stream took its first record."""
 
 
-Write = Callable[[Gathered, bool], Totals]
-"""Makes a batch durable and known, `transform.committing.Writer`; told whether it is `again`."""
+Write = Callable[[Gathered, Before], Totals]
+"""Makes a batch durable and known, `transform.committing.Writer`."""
+
+_CLOCKS_DIFFER_MS = 15 * 60_000
+"""At most: S3 takes no request of a clock that is further off (Amazon S3 API reference, "Error
+responses", RequestTimeTooSkewed)."""
 
 
 class Misplaced(PlaylakeError):
-    """Records that this lake does not have were checkpointed as read."""
+    """By the checkpoint or the ledger records were read that this lake does not have."""
 
 
 def _wall_clock_ms() -> int:
@@ -106,6 +110,7 @@ class ShardConsumer:
         """Find out where the shard stands; `checkpoint` is what the reader believes was read.
 
         Raises Misplaced when that is beyond what the lake has: records in between would be missing.
+        Raises `transform.ledger.OtherStream`, and `events.errors.StoreUnavailable`.
         """
         standing = self._ledger.load()
         if checkpoint and (standing.through is None or standing.through < checkpoint):
@@ -121,12 +126,11 @@ class ShardConsumer:
         """Take the shard's next records; gives where to checkpoint, if something was committed.
 
         Also to be called with none, about each second: a batch that is old enough is committed.
-        Raises `events.errors.Unavailable` and `transform.ledger.Overtaken`.
+        Raises `events.errors.Unavailable`, `transform.ledger.Overtaken` and Misplaced.
         """
         committed = None
         for record in records:
-            through = self.standing.through
-            if through is not None and record.place <= through:
+            if self._was_committed(record):
                 continue
             if self._beyond(record.place):
                 committed = self._commit()
@@ -146,14 +150,37 @@ class ShardConsumer:
 
     def end(self) -> None:
         """Commit the rest of a shard of which no record comes any more."""
-        if self._gathering.records:
-            if self.standing.begun is not None:
-                self._expired(self.standing.begun)
+        if self._gathering.records or self.standing.begun is not None:
             self._commit()
         self._ledger.end()
 
     def _gather(self, after: Place | None) -> Gathering:
         return Gathering(self._processor, after, keep_raw=self._habits.keep_raw)
+
+    def _was_committed(self, record: StreamRecord) -> bool:
+        standing = self.standing
+        if standing.through is None or record.place > standing.through:
+            return False
+        if record.arrived_ms - standing.committed_ms > _CLOCKS_DIFFER_MS:
+            # Kinesis's numbers grow with time, a stream's that is made anew too; an emulator's
+            # may begin again.
+            raise Misplaced(
+                f"{self._shard}'s record {record.place} is numbered below {standing.through}, which"
+                " is in this lake, and came later: it is of another stream, or of one made anew by"
+                " the same name. Nothing of it was skipped for good: delete that shard's object"
+                " under consumed/, and it is read."
+            )
+        return True
+
+    def _before(self, gathered: Gathered) -> Before:
+        standing = self.standing
+        if standing.begun is None:
+            return Before.NOTHING
+        counted = standing.begun_records in (0, gathered.records)
+        if counted and gathered.through == standing.begun:
+            return Before.SAME
+        self._expired(standing.begun)
+        return Before.MORE
 
     def _add(self, record: StreamRecord) -> None:
         if not self._gathering.records:
@@ -163,10 +190,7 @@ class ShardConsumer:
     def _beyond(self, place: Place) -> bool:
         """Whether this record is after the end of the batch that was begun, which never came."""
         begun = self.standing.begun
-        if begun is None or place <= begun:
-            return False
-        self._expired(begun)
-        return True
+        return begun is not None and place > begun
 
     def _expired(self, begun: Place) -> None:
         _logger.error(
@@ -192,14 +216,16 @@ class ShardConsumer:
         if not self._gathering.records:
             # Nothing of what was begun can be read any more.
             assert begun is not None
+            self._expired(begun)
             self._ledger.complete(begun, self._clock.wall_ms(), Totals())
             self._gathering = self._gather(begun)
             return begun
         gathered = self._gathering.finish()
         self._gathering = self._gather(begun or gathered.through)
+        before = self._before(gathered)
         if begun is None:
-            self._ledger.begin(gathered.through)
-        written = self._write(gathered, begun is not None)
+            self._ledger.begin(gathered.through, gathered.records)
+        written = self._write(gathered, before)
         through = begun or gathered.through
         self._ledger.complete(through, self._clock.wall_ms(), written)
         self._habits.on_committed(

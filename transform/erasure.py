@@ -82,7 +82,7 @@ def _ignore(_done: float, _total: float) -> None:
     pass
 
 
-def _note_nothing(_key: str, _events: Sequence[bytes], _left: bytes) -> None:
+def _note_nothing(_key: str, _events: Sequence[bytes]) -> None:
     pass
 
 
@@ -100,9 +100,9 @@ class Erasure:
     """Rooted where `raw/` and `failed/` lie."""
     settle: Callable[[Rewritten], object]
     """Makes a rewritten data file's successor count, and deletes it."""
-    note: Callable[[str, Sequence[bytes], bytes], object] = _note_nothing
-    """Hears of an object of the archive before it changes: its key, the events that will go, each a
-    line, and what it becomes; of one that comes to be deleted, nothing. It may hear so twice."""
+    note: Callable[[str, Sequence[bytes]], object] = _note_nothing
+    """Hears of an object of the archive before it changes: its key and the events that will go,
+    each a line. It may hear so twice."""
     tell: Callable[[float, float], object] = _ignore
     """Hears how many bytes of how many were looked at."""
     passes: list[Pass] = field(default_factory=list)
@@ -177,7 +177,7 @@ class Erasure:
         if seen is None:
             raise KeyError(held.key)
         left = stripped(seen.data, self.person, write=True)
-        self.note(held.key, left.events, left.data if left.kept else b"")
+        self.note(held.key, left.events)
         if left.kept:
             self.archive.save(held.key, left.data, seen)
         else:
@@ -200,7 +200,8 @@ def _count_rows(data: bytes, person: Person) -> int:
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
         columns = [name for name in file.schema_arrow.names if name in person.columns]
-        rows = file.read(columns)
+        return int(pc.sum(person.among(file.read(columns))).as_py() or 0)
     except (ValueError, OSError) as error:  # what pyarrow raises for a torn file
         raise Unreadable(str(error)) from error
-    return int(pc.sum(person.among(rows)).as_py() or 0)
+    except (NotImplementedError, TypeError, KeyError) as error:
+        raise Unreadable(f"its columns are not the table's: {error}") from error

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 import pyarrow as pa
 import pybase64
@@ -39,6 +40,14 @@ class Unprocessable:
 
     record: StreamRecord
     problem: str
+
+
+class Before(Enum):
+    """What a writer before, that died, may have put of a batch."""
+
+    NOTHING = "nothing"
+    SAME = "the same objects, all or some"
+    MORE = "objects of more records: the stream has lost the first of them since"
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,35 +72,54 @@ class Standing:
     committed_ms: int = 0
     """When it was last committed, in epoch ms; 0 before the first time."""
     totals: Totals = NOTHING
+    begun_records: int = 0
+    """How many records the batch has that was begun; 0 where nobody said."""
+    arn: str = ""
+    """Of the stream; empty where nobody said. Streams of two regions may have one name, and their
+    shards always do."""
 
 
 class Overtaken(PlaylakeError):
     """Somebody else wrote this shard meanwhile: what was gathered is theirs to write."""
 
 
+class OtherStream(PlaylakeError):
+    """The standing is of another stream's shard: by it, records that nobody read are skipped."""
+
+
 class Ledger:
     """The standing of one shard of a stream, as this process last saw it."""
 
-    def __init__(self, store: VersionedStore, stream: str, shard: str) -> None:
-        """`store` is rooted where `lake/`, `raw/` and `failed/` lie."""
+    def __init__(self, store: VersionedStore, stream: str, shard: str, arn: str = "") -> None:
+        """`store` is rooted where `lake/`, `raw/` and `failed/` lie; `arn` is the stream's, empty
+        where it is not known."""
         self._store = store
+        self._arn = arn
         self.shard = shard
         self._key = ledger_key(stream, shard)
         self._seen: Version | None = None
         self.standing = Standing()
 
     def load(self) -> Standing:
-        """The standing as it is now. Raises `events.errors.StoreUnavailable`."""
+        """The standing as it is now. Raises OtherStream, and `events.errors.StoreUnavailable`."""
         self._seen = self._store.load(self._key)
         self.standing = Standing() if self._seen is None else decode(self._seen.data)
+        if self._arn and self.standing.arn not in ("", self._arn):
+            raise OtherStream(
+                f"{self._key} says how far {self.standing.arn} is in this lake, and this is"
+                f" {self._arn}. Streams of one name cannot share a lake: give this one a lake of"
+                " its own. Where the other is gone for good, delete its objects under consumed/."
+            )
         return self.standing
 
-    def begin(self, through: Place) -> None:
-        """Fix where the next batch ends, before anything of it is written.
+    def begin(self, through: Place, records: int = 0) -> None:
+        """Fix where the next batch ends, and of how many records it is, before anything of it is
+        written.
 
         Raises Overtaken, and `events.errors.StoreUnavailable`.
         """
-        self._save(replace(self.standing, begun=through))
+        # A shard that had ended and has records is that of a stream made anew by the same name.
+        self._save(replace(self.standing, begun=through, begun_records=records, ended=False))
 
     def complete(self, through: Place, now_ms: int, written: Totals) -> None:
         """Everything through there is in the lake. Raises as `begin` does."""
@@ -109,6 +128,7 @@ class Ledger:
                 self.standing,
                 through=through,
                 begun=None,
+                begun_records=0,
                 committed_ms=now_ms,
                 totals=self.standing.totals + written,
             )
@@ -119,6 +139,7 @@ class Ledger:
         self._save(replace(self.standing, ended=True))
 
     def _save(self, standing: Standing) -> None:
+        standing = replace(standing, arn=self._arn or standing.arn)
         try:
             self._seen = self._store.save(self._key, encode(standing), self._seen)
         except Stale:
@@ -139,6 +160,8 @@ class _Written(msgspec.Struct, omit_defaults=True):
     ended: bool = False
     committed_ms: int = 0
     totals: Totals = NOTHING
+    begun_records: int = 0
+    arn: str = ""
 
 
 def ledger_key(stream: str, shard: str) -> str:
@@ -156,6 +179,8 @@ def encode(standing: Standing) -> bytes:
         standing.ended,
         standing.committed_ms,
         standing.totals,
+        standing.begun_records,
+        standing.arn,
     )
     return msgspec.json.encode(written)
 
@@ -177,4 +202,6 @@ def decode(data: bytes) -> Standing:
         found.ended,
         found.committed_ms,
         found.totals,
+        found.begun_records,
+        found.arn,
     )

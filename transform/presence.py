@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from transform.compaction import read_parquet
 from transform.store import Store
 
 _logger = logging.getLogger("playlake.transform")
@@ -59,8 +59,9 @@ class EventIds:
 def _read(lake: Store, key: str) -> pa.Array:
     data = lake.get(key)
     try:
-        column = pq.ParquetFile(pa.BufferReader(data)).read(["event_id"])["event_id"]
-    except ValueError as error:  # pyarrow's errors are ValueErrors
+        column = read_parquet(data, ["event_id"])[0]["event_id"].cast(pa.string())
+    except (ValueError, KeyError, NotImplementedError) as error:
+        # Torn; or Parquet that is not ours: the column is not there, or of another kind.
         _logger.warning("%s cannot be read: %s", key, error)
         return pa.array([], pa.string())
     return column.combine_chunks()

@@ -4,11 +4,10 @@ Safe to interrupt and to run again. An event is known by its id: one that lies i
 already is not written, whichever file it is in, so that a second run finds nothing to do.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import uuid4
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 from pybase64 import b64decode
@@ -16,7 +15,7 @@ from pybase64 import b64decode
 from events.layout import object_key
 from events.rejected import REJECTED_EVENTS
 from events.table import PARTITION_KEY
-from transform.parquet import digest, encode
+from transform.parquet import encode
 from transform.presence import EventIds, absent
 from transform.process import Processed, Processor
 from transform.records import RawRecord, Result
@@ -35,6 +34,10 @@ class Taken:
     """One per record; None for one that the transform could not process."""
 
 
+def _new_id() -> str:
+    return uuid4().hex
+
+
 @dataclass(frozen=True, slots=True)
 class Replay:
     """Sends records through the transform again, and writes what the lake lacks of them.
@@ -48,6 +51,10 @@ class Replay:
     processor: Processor
     tally: Tally = field(default_factory=Tally)
     """What became of the events so far."""
+    new_id: Callable[[], str] = _new_id
+    """Names a file, small letters and digits, as no other. Not by its rows: a file of the same ones
+    may have been dropped before, by retention say, and a catalog never counts that one's name
+    again."""
     _ids: EventIds = field(init=False)
 
     def __post_init__(self) -> None:
@@ -102,22 +109,21 @@ class Replay:
     def _restore_day(
         self, name: str, dt: str, rows: pa.Table, beside_rejected: bool
     ) -> Iterator[str]:
-        missing, files = self._absent(name, dt, rows)
+        missing = self._absent(name, dt, rows)
         if beside_rejected and name != REJECTED_EVENTS.name:
             missing = self._not_rejected(missing)
         self._count(name, rows, missing)
         if len(missing):
-            key = object_key(name, dt, _name(missing, files))
+            key = object_key(name, dt, f"p{self.new_id()}")
             self.lake.put(key, encode(missing))
             yield key
 
-    def _absent(self, name: str, dt: str, rows: pa.Table) -> tuple[pa.Table, list[str]]:
-        """The rows that are in none of the day's files, and those files."""
+    def _absent(self, name: str, dt: str, rows: pa.Table) -> pa.Table:
+        """The rows that are in none of the day's files."""
         folder = object_key(name, dt, "").rpartition("/")[0]
         while True:
-            files = list(self.lake.keys(f"{folder}/"))
             try:
-                return absent(rows, files, self._ids), files
+                return absent(rows, list(self.lake.keys(f"{folder}/")), self._ids)
             except KeyError:
                 # Compaction took a file of the list meanwhile; its rows are in a newer one.
                 continue
@@ -126,7 +132,7 @@ class Replay:
         left = [pa.array([], pa.string())]
         received = days(rows["received_at"].combine_chunks().cast(pa.int64()))
         for dt, some in _by_day(rows.append_column(PARTITION_KEY, received)):
-            column = self._absent(REJECTED_EVENTS.name, dt, some)[0]["event_id"]
+            column = self._absent(REJECTED_EVENTS.name, dt, some)["event_id"]
             left.append(column.combine_chunks())
         return rows.filter(pc.is_in(rows["event_id"], pa.concat_arrays(left)))
 
@@ -168,13 +174,6 @@ def _by_day(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     for dt in sorted(table[PARTITION_KEY].unique().to_pylist()):
         rows = table.filter(pc.equal(table[PARTITION_KEY], dt))
         yield dt, rows.drop_columns([PARTITION_KEY])
-
-
-def _name(rows: pa.Table, files: Sequence[str]) -> str:
-    # Not by the rows alone: a file of the same rows may have been replaced before, and a catalog
-    # never counts that one's name again.
-    named = msgspec.json.encode([digest(rows), *sorted(files)])
-    return "p" + hashlib.sha256(named).hexdigest()[:32]
 
 
 def _first(rows: pa.Table, column: str) -> str:

@@ -62,7 +62,7 @@ def note_withdrawal(archive: Store, dt: str, name: str, events: int) -> None:
     """Note that `events` of those that arrived on `dt` are gone from the archive.
 
     `name` tells one withdrawal from another, letters and digits, and is the same whoever makes it
-    again: the key of the rewritten object and what it became, digested.
+    again: the key of the object and the events that go, digested.
     """
     archive.put(f"withdrawn/dt={dt}/{name}.json", json.dumps({"events": events}).encode() + b"\n")
 

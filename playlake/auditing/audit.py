@@ -5,18 +5,25 @@ and the lake has to have each of them once, as an event or as a rejected one. Wh
 purpose is noted beside the archive: `playlake.auditing.absences`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from itertools import islice
 
 import pyarrow as pa
 
+from events.registry import REGISTRY
 from playlake.auditing.absences import Cutoffs, cutoffs, dropped, withdrawn
-from playlake.auditing.arrivals import Archive, Arrivals, Lines
+from playlake.auditing.arrivals import RAW, Archive, Arrivals, Lines
 from playlake.auditing.lake_ids import LakeIds
 from playlake.auditing.sought import Sought, partitions_for
+from transform.failed import FAILED
 from transform.store import Store
+
+_FIRST, _LAST = date.min + timedelta(days=2), date.max - timedelta(days=2)
+"""The days beside a day are looked at too, and no calendar goes on for ever."""
+_DAY = re.compile(r"/dt=(\d{4}-\d\d-\d\d)/")
 
 NAMED = 10
 """So many missing events are named; replaying the day mends them all."""
@@ -100,11 +107,25 @@ class Audit:
         """
         kept = cutoffs(self.archive)
         archive, lake = Archive(self.archive), LakeIds(self.lake)
-        for day, arrivals in archive.days(max(first, kept.archive), last):
+        first, last = max(first, kept.archive, self._oldest()), min(last, _LAST)
+        for day, arrivals in archive.days(first, last):
             audited = self._day(day, arrivals, lake, kept)
             self.unreadable |= {*archive.unreadable, *lake.unreadable}
             if audited is not None:
                 yield audited
+
+    def _oldest(self) -> date:
+        """No event arrived before: what arrived lies under that day or one beside it, a row under
+        the day after at the latest. So years without anything are not looked through."""
+        tables = [f"{table.name}/" for table in REGISTRY.tables]
+        firsts = [next(iter(self.lake.keys(prefix)), "") for prefix in tables]
+        firsts += [next(iter(self.archive.keys(f"{prefix}/dt=")), "") for prefix in (RAW, FAILED)]
+        found = [match[1] for key in firsts if (match := _DAY.search(key))]
+        try:
+            oldest = date.fromisoformat(min([*found, *self.account.accepted], default=str(_FIRST)))
+        except ValueError:  # a folder that is called dt=, of no day
+            return _FIRST
+        return max(oldest - timedelta(days=1), _FIRST)
 
     def _day(self, day: date, came: Arrivals, lake: LakeIds, kept: Cutoffs) -> DayAudit | None:
         dt = day.isoformat()

@@ -13,10 +13,14 @@ from transform.store import Store
 _FILED = re.compile(r"/dt=(\d{4}-\d\d-\d\d)/")
 
 
-def note_erased(archive: Store, key: str, events: Sequence[bytes], left: bytes) -> None:
-    """Note, by day of arrival, that these events go from the archive's object at `key`, of which
-    `left` remains. The same once more is the same note. See `transform.erasure.Erasure.note`."""
-    name = hashlib.sha256(key.encode() + b"\0" + left).hexdigest()[:32]
+def note_erased(archive: Store, key: str, events: Sequence[bytes]) -> None:
+    """Note, by day of arrival, that these events go from the archive's object at `key`.
+
+    The same once more is the same note, whatever else goes from the object before: two persons may
+    be erased at once, or one after a crash in the other's erasure. See
+    `transform.erasure.Erasure.note`.
+    """
+    name = hashlib.sha256(b"\0".join([key.encode(), *events])).hexdigest()[:32]
     for dt, count in sorted(Counter(_days(key, events)).items()):
         note_withdrawal(archive, dt, name, count)
 

@@ -1,15 +1,14 @@
 """The event ids that lie in a lake, a partition at a time, and when each was received."""
 
-import json
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from events.layout import REPLACES, parse_key
+from events.layout import parse_key
 from events.registry import REGISTRY
 from playlake.auditing.arrivals import LONGEST_ID, short
+from transform.compaction import read_parquet, superseded
 from transform.store import Store
 
 _COLUMNS = ("event_id", "received_at")
@@ -70,19 +69,22 @@ class LakeIds:
 
     def _read_files(self, table: str, dt: str) -> pa.Table:
         read: dict[str, pa.Table] = {}
-        replaced: set[str] = set()
+        replaces: dict[str, tuple[str, ...]] = {}
         for key in [each for each in self.lake.keys(f"{table}/dt={dt}/") if parse_key(each)]:
+            data = self.lake.get(key)
             try:
-                file = pq.ParquetFile(pa.BufferReader(self.lake.get(key)))
-                read[key] = _shortened(file.read(columns=list(_COLUMNS)))
-                replaced |= set(json.loads((file.metadata.metadata or {}).get(_REPLACES, b"[]")))
-            except ValueError:  # pyarrow's errors are ValueErrors
+                rows, replaces[key] = read_parquet(data, _COLUMNS)
+                read[key] = _shortened(rows)
+            except _UNREADABLE:
                 self.unreadable.add(key)
-        kept = [rows for key, rows in read.items() if key not in replaced]
+                replaces.pop(key, None)
+        outlived = superseded(replaces)
+        kept = [rows for key, rows in read.items() if key not in outlived]
         return pa.concat_tables(kept or [_EMPTY])
 
 
-_REPLACES = REPLACES.encode()
+_UNREADABLE = (ValueError, KeyError, NotImplementedError)
+"""A torn file's, and of Parquet that is not ours: a column is not there, or of another kind."""
 _EMPTY = pa.table(
     {"event_id": pa.array([], pa.string()), "received_at": pa.array([], pa.timestamp("ms"))}
 )

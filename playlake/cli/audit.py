@@ -16,6 +16,7 @@ from playlake.cli.opening import find_stack, opened
 from playlake.cli.options import Format, OutputFormat, Since, Until, today
 from playlake.cli.progress import Waiting
 from playlake.cli.rendering import render_listing
+from playlake.cli.text import printable
 from playlake.cli.where import Where, anywhere
 from playlake.days import day_range
 from playlake.deployment import Deployed
@@ -104,7 +105,9 @@ def _findings(days: Sequence[DayAudit]) -> Iterator[str]:
     for day in days:
         span = f"--since {day.dt} --until {day.dt}"
         if day.missing:
-            names = "".join(f"\n  {each.event_id} of {each.object}" for each in day.named)
+            names = "".join(
+                f"\n  {printable(each.event_id)} of {each.object}" for each in day.named
+            )
             yield (
                 f"{day.dt}: the lake lacks {day.missing:,} archived events; `playlake replay"
                 f" --table raw {span}` mends it.{names}"
@@ -134,7 +137,7 @@ def _remarks(lake: Lake, first: date, last: date) -> Iterator[str]:
     for row in sorted(gaps, key=lambda row: -row["missing"])[:_WORST]:
         if row["missing"]:
             yield (
-                f"{row['dt']} {row['browser_name'] or 'unknown browser'}: plays counted"
+                f"{row['dt']} {printable(row['browser_name'] or 'unknown browser')}: plays counted"
                 f" {row['events']:,} events, and {row['missing']:,} ({row['missing_share']:.2%})"
                 " never arrived, or not yet."
             )

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -130,19 +130,22 @@ class _Run:
 
 
 def _run(run: _Run) -> None:
+    import msgspec
+
     from playlake.consuming.daemon import find_program
     from playlake.consuming.news import Inbox
     from playlake.consuming.opening import check
     from playlake.consuming.supervisor import Supervisor, Surroundings
     from playlake.consuming.worker import Worker
     from playlake.drivers.leadership import resign
-    from playlake.drivers.stream_exists import shards_of
+    from playlake.drivers.stream_exists import find_stream
 
     program = find_program(os.environ)
     check(run.settings)
-    shards = shards_of(run.source.session, run.settings.stream)
+    stream = find_stream(run.source.session, run.settings.stream)
+    run = replace(run, settings=msgspec.structs.replace(run.settings, arn=stream.arn))
     console = Terminal(highlight=False, stderr=run.log is Log.JSON)
-    _greet(console, run, shards, program.version)
+    _greet(console, run, stream.shards, program.version)
     with _folder() as folder, Inbox(folder / "news") as inbox:
         plans = _plans(run, program, folder)
         session, application = run.source.session, run.settings.application

@@ -19,6 +19,7 @@ from playlake.cli.progress import Waiting
 from playlake.cli.rendering import render_listing
 from playlake.cli.text import bytes_text
 from playlake.cli.where import Where, anywhere
+from playlake.folder import DataFolder
 
 if TYPE_CHECKING:
     from playlake.retention import Expired
@@ -99,7 +100,8 @@ def _ask(where: Where, kept: date) -> None:
         raise SettingsError(
             f"Days before {kept} are dropped for good: look with --dry-run, then give --yes."
         )
-    typer.confirm(f"Drop the days before {kept} of {where}, for good?", abort=True)
+    place = where.root if isinstance(where, DataFolder) else where.name
+    typer.confirm(f"Drop the days before {kept} from {place} for good?", abort=True)
 
 
 def _total(expired: Sequence[Expired], rows: dict[tuple[str, str], int | None]) -> str:

@@ -20,7 +20,7 @@ def open_consumer(
 ) -> ShardConsumer:
     """The consumer of one shard, not started yet. Raises SettingsError."""
     archive = open_store(settings.archive)
-    ledger = Ledger(archive, settings.stream, shard)
+    ledger = Ledger(archive, settings.stream, shard, settings.arn)
     return ShardConsumer(
         ledger,
         Processor(settings=Settings(settings.max_late_days)),

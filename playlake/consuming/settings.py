@@ -22,6 +22,8 @@ class ConsumerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`s3://bucket/prefix` or `file:///path/folder`; archive and ledgers lie beside it."""
     catalog: str
     """As `catalog.settings.Settings.catalog`."""
+    arn: str = ""
+    """The stream's, by which one of the same name elsewhere is told apart; empty when not known."""
     application: str
     """KCL's: the name that workers who share the stream have in common, and of the lease table."""
     worker: str = ""

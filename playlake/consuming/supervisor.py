@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol
 
-from events.errors import PlaylakeError
+from events.errors import PlaylakeError, Unavailable
 from playlake.consuming.news import AnyNews, Began, Commit, Inbox, Left
 from playlake.consuming.properties import STOP_SECONDS
 from playlake.consuming.worker import FAREWELL_SECONDS, Worker
@@ -16,6 +16,14 @@ from transform.ledger import NOTHING, Totals
 
 _GLANCE_SECONDS = 0.2
 """Between two looks at the daemons."""
+
+
+_HOPELESS_STARTS = 8
+"""Of one daemon, in a run where none ever had a shard: some three minutes of trying, or more."""
+
+
+class NeverBegan(Unavailable):
+    """Daemons end before they have a shard: something is lacking that no start mends."""
 
 
 class Observer(Protocol):
@@ -70,12 +78,14 @@ class Supervisor:
         self._bury = around.bury
         self._clock = around.clock
         self._totals = NOTHING
+        self._ever_began = False
         self._asked: list[int] = []
 
     def run(self) -> Ended:
         """Keep the daemons running until SIGINT or SIGTERM; then let them commit what they read.
 
-        A second signal ends them at once, which loses nothing either.
+        A second signal ends them at once, which loses nothing either. Raises NeverBegan: what goes
+        on without end is only tried for ever once it has gone well.
         """
         before = {each: signal.signal(each, self._ask) for each in (signal.SIGINT, signal.SIGTERM)}
         try:
@@ -99,6 +109,15 @@ class Supervisor:
             if code is not None:
                 self._observer.died(each.name, code, each.next_start - now)
                 self._see_off(each)
+                self._check_hope(each, code)
+
+    def _check_hope(self, worker: Worker, code: int) -> None:
+        if worker.starts >= _HOPELESS_STARTS and not self._ever_began:
+            raise NeverBegan(
+                f"KCL's daemon ended {worker.starts} times, at last with {code}, and no shard was"
+                " ever begun. Its log above says why; look at the consumers' rights"
+                " (docs/kinesis.md), at the way to AWS, and at the memory for Java."
+            )
 
     def _see_off(self, worker: Worker) -> None:
         try:
@@ -116,6 +135,7 @@ class Supervisor:
     def _hear(self, news: AnyNews) -> None:
         worker = self._by_name.get(news.worker)
         if isinstance(news, Began) and worker is not None:
+            self._ever_began = True
             worker.children[news.pid] = news.shard
         elif isinstance(news, Left) and worker is not None:
             worker.children.pop(news.pid, None)

@@ -147,6 +147,6 @@ class Worker:
 def _lives(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
+    except (ProcessLookupError, PermissionError):
+        return False  # or its number is another's by now, whom this user may not signal
     return True

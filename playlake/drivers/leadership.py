@@ -1,5 +1,6 @@
 """Who of an application's workers assigns leases: KCL's lock, in its table of coordinator state."""
 
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from catalog.drivers.aws import code
@@ -7,6 +8,10 @@ from playlake.drivers.session import Session, failures
 
 _TABLE = "{}-CoordinatorState"
 _LEADER = {"key": {"S": "Leader"}}
+# The supervisor waits for it, when it is asked to end too: nothing hangs on it but two minutes.
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1.0, read_timeout=1.0
+)
 _NOT_ITS_OWN = {"ConditionalCheckFailedException", "ResourceNotFoundException"}
 
 
@@ -20,7 +25,7 @@ def resign(session: Session, application: str, worker: str) -> bool:
     """
     with failures():
         try:
-            session.client("dynamodb").delete_item(
+            session.client("dynamodb", _CONFIG).delete_item(
                 TableName=_TABLE.format(application),
                 Key=_LEADER,
                 ConditionExpression="ownerName = :worker",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +29,7 @@ _ACTIONS = (
 )
 _ABSENT = "ResourceNotFoundException"
 _BUSY = "ProvisionedThroughputExceededException"
+_UNKNOWN = "InvalidArgumentException"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,15 @@ def consumption(session: Session, of: Consumers, now_ms: int) -> Consumption:
 
     def of_shard(shard: str) -> Progress:
         standing = _standing(store, of.stream, shard)
-        if standing.ended or shard in gone:
-            return Progress(standing, 0 if standing.ended else None)
+        # An open shard that had ended is that of a stream which was made anew by the same name.
+        ended = standing.ended and shard not in taking
+        if ended or shard in gone:
+            return Progress(standing, 0 if ended else None)
         position = _Position(of.stream, shard, standing.through)
         return Progress(standing, _behind_ms(kinesis, position, now_ms))
 
     gone = vanished(shards, leases or ())
+    taking = {each.id for each in shards if not each.closed}
     names = [*(each.id for each in shards), *gone]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         progress = dict(zip(names, pool.map(of_shard, names), strict=True))
@@ -160,7 +164,7 @@ class _Position:
 def _behind_ms(kinesis: Any, position: _Position, now_ms: int) -> int | None:
     try:
         with _looking():
-            iterator = kinesis.get_shard_iterator(**position.iterator)["ShardIterator"]
+            iterator = _iterator(kinesis, position)
             answer = kinesis.get_records(ShardIterator=iterator, Limit=1)
     except _Busy:
         return None
@@ -170,6 +174,17 @@ def _behind_ms(kinesis: Any, position: _Position, now_ms: int) -> int | None:
         arrived = record["ApproximateArrivalTimestamp"].timestamp() * 1_000
         behind = max(behind, now_ms - int(arrived))
     return behind
+
+
+def _iterator(kinesis: Any, position: _Position) -> str:
+    try:
+        found = kinesis.get_shard_iterator(**position.iterator)
+    except ClientError as error:
+        if code(error) != _UNKNOWN or position.through is None:
+            raise
+        # The record was of a stream of the same name that was deleted: all of this one is to come.
+        found = kinesis.get_shard_iterator(**replace(position, through=None).iterator)
+    return str(found["ShardIterator"])
 
 
 class _Absent(Exception):

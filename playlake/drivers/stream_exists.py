@@ -1,25 +1,50 @@
 """Whether there is a stream, before a daemon is started that would look for it forever."""
 
+from dataclasses import dataclass
+from typing import Any
+
 from botocore.exceptions import ClientError
 
 from catalog.drivers.aws import code
 from events.errors import SettingsError
-from playlake.drivers.session import Session, failures
+from playlake.drivers.session import Session, denied_action, failures, is_denied
 
 
-def shards_of(session: Session, stream: str) -> int:
-    """How many open shards the stream has.
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream that is there."""
 
-    Raises SettingsError when there is no such stream, otherwise as `failures` does.
+    arn: str
+    shards: int
+    """Those that are open."""
+
+
+def find_stream(session: Session, name: str) -> Stream:
+    """The stream of this name, in the session's region and account.
+
+    Raises SettingsError when there is none or the credentials may not look, otherwise as
+    `failures` does.
     """
     with failures():
-        try:
-            found = session.client("kinesis").describe_stream_summary(StreamName=stream)
-        except ClientError as error:
-            if code(error) != "ResourceNotFoundException":
-                raise
+        found = _described(session, name)
+    return Stream(found["StreamARN"], int(found["OpenShardCount"]))
+
+
+def _described(session: Session, name: str) -> dict[str, Any]:
+    try:
+        answer = session.client("kinesis").describe_stream_summary(StreamName=name)
+    except ClientError as error:
+        if code(error) == "ResourceNotFoundException":
             raise SettingsError(
-                f"There is no Kinesis stream {stream!r} in {session.region}: check --stream and"
+                f"There is no Kinesis stream {name!r} in {session.region}: check --stream and"
                 " --region."
             ) from None
-    return int(found["StreamDescriptionSummary"]["OpenShardCount"])
+        if is_denied(error):
+            raise SettingsError(
+                f"These credentials may not do {denied_action(error)} on the stream {name}: give"
+                " them the consumers' policy, the stack's output ConsumerPolicyArn"
+                " (docs/kinesis.md)."
+            ) from error
+        raise
+    summary: dict[str, Any] = answer["StreamDescriptionSummary"]
+    return summary

@@ -1,18 +1,15 @@
 """The files of `rejected_events`, whose events may have come good."""
 
 import base64
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from events.layout import REPLACES
 from events.rejected import REJECTED_EVENTS
 from playlake.workshop import Workshop
-from transform.compaction import read_rows
+from transform.compaction import read_parquet, read_rows, superseded
 from transform.identity import identities
 from transform.records import RawRecord
 from transform.replay import Replay, count_rejects, renamed
@@ -56,9 +53,7 @@ class RejectedEvents:
         So an interrupted replay or compaction left them. What would be left of such a file would
         count beside the one that holds its rows, which is of another name. `sync` has been called.
         """
-        listed = set(keys)
-        named = (name for key in sorted(listed) for name in _replaced(self.shop.lake, key))
-        for key in listed.intersection(named):
+        for key in superseded({key: _replaced(self.shop.lake, key) for key in keys}):
             self.shop.lake.delete(key)
 
     def _chunks(self, rows: pa.Table) -> Iterator[pa.Table]:
@@ -91,13 +86,11 @@ class RejectedEvents:
         return [each for each in recorded if each not in still]
 
 
-def _replaced(lake: Store, key: str) -> list[str]:
+def _replaced(lake: Store, key: str) -> tuple[str, ...]:
     try:
-        metadata = pq.ParquetFile(pa.BufferReader(lake.get(key))).metadata.metadata or {}
+        return read_parquet(lake.get(key), [])[1]
     except (KeyError, ValueError):  # gone, or torn
-        return []
-    names: list[str] = json.loads(metadata.get(REPLACES.encode(), b"[]"))
-    return names
+        return ()
 
 
 def _payload(text: pa.StringScalar, encoding: pa.StringScalar) -> bytes:
