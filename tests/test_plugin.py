@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from deploy.regions import regions_json
+from tests import packaged
 from tests.lacking import lacking
 from tests.ministack import ACCOUNT, REGION, Ministack, ministack
 
@@ -363,7 +364,7 @@ def package_playlake(node: str, folder: Path, environ: dict[str, str]) -> str:
         (folder / f"{name}.zip").touch()
     ran = subprocess.run(
         [node, OSLS, "package", "--identifier", "demo", "--package", folder / "package"],
-        cwd=ROOT,
+        cwd=packaged.service(),
         env={"PATH": os.environ["PATH"], "HOME": str(folder), "PLAYLAKE_ZIPS": str(folder)}
         | environ,
         stdout=subprocess.PIPE,
