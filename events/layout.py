@@ -1,6 +1,8 @@
 """Where a table's objects lie in the lake: `<table>/dt=<date>/part-<key>.parquet`."""
 
+import json
 import re
+from collections.abc import Mapping
 
 from events.table import PARTITION_KEY
 
@@ -18,6 +20,15 @@ _OF_OTHERS = re.compile(r".*/part-[cpr][0-9a-f]{32}\.parquet")
 def object_key(table: str, dt: str, key: str) -> str:
     """The object of one partition's rows; `key` derives from the rows: small letters, digits."""
     return f"{table}/{PARTITION_KEY}={dt}/part-{key}.parquet"
+
+
+def replaced_keys(metadata: Mapping[bytes, bytes]) -> tuple[str, ...]:
+    """The keys that a data file replaces, by its Parquet metadata. Raises ValueError when what is
+    there is no list of keys."""
+    keys = json.loads(metadata.get(REPLACES.encode(), b"[]"))
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise ValueError(f"its {REPLACES} is no JSON list of keys")
+    return tuple(keys)
 
 
 def parse_key(object_key: str) -> tuple[str, str] | None:

@@ -8,12 +8,9 @@ from datetime import date, timedelta
 
 from events.layout import parse_key
 from playlake.auditing.absences import ARCHIVE, note_cutoff
+from playlake.upkeep import GRACE_SECONDS
 from playlake.workshop import Workshop
 from transform.store import Store
-
-GRACE_SECONDS = 5.0
-"""How long files stay after the catalog forgot them: a query that was planned before may read them
-still. (`playlake.upkeep` leaves as much to those that compaction replaced.)"""
 
 _ARCHIVED = re.compile(r"(?P<prefix>raw|failed)/(?:[^/]+/)*?dt=(?P<dt>\d{4}-\d\d-\d\d)/.+")
 

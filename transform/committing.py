@@ -1,15 +1,12 @@
 """A gathered batch → objects in the lake and in the archive, known to the catalog."""
 
-import gzip
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from events.layout import is_of_others, object_key, parse_key
+from transform.archive import archive_key, packed
 from transform.batch import write
+from transform.compaction import read_parquet
 from transform.failed import FAILED, Failed, failed_line
 from transform.gathering import Before, Gathered, Unprocessable
 from transform.ledger import Totals
@@ -46,13 +43,12 @@ class Writer:
             self.archive.put(self._key("raw", batch), batch.raw)
         if batch.failed:
             lines = b"".join(map(_error_record, batch.failed))
-            self.archive.put(self._key(FAILED, batch), gzip.compress(lines, mtime=0))
+            self.archive.put(self._key(FAILED, batch), packed(lines))
         self.register(keys)
         return Totals(1, batch.records, batch.rows, len(keys))
 
     def _key(self, prefix: str, batch: Gathered) -> str:
-        day = datetime.fromtimestamp(batch.arrived_ms / 1_000, UTC).date()
-        return f"{prefix}/dt={day}/{self.name}-{batch.after or 'start'}.json.gz"
+        return archive_key(prefix, batch.arrived_ms, f"{self.name}-{batch.after or 'start'}")
 
 
 def _not_there(each: DataObject, lake: Store, before: Before) -> Iterable[DataObject]:
@@ -74,7 +70,7 @@ def _not_there(each: DataObject, lake: Store, before: Before) -> Iterable[DataOb
     if not others:
         yield each
         return
-    rows = pq.ParquetFile(pa.BufferReader(each.data)).read()
+    rows, _ = read_parquet(each.data)
     left = absent(rows, others, EventIds(lake))
     if len(left) == len(rows):
         yield each

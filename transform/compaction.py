@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from events.arrow import schema
-from events.layout import REPLACES, compacted_key
+from events.layout import REPLACES, compacted_key, replaced_keys
 from events.table import Table
 from transform.enrich import distinct
 from transform.parquet import digest, encode
@@ -99,17 +99,10 @@ def read_parquet(
     for what is no whole Parquet file."""
     try:
         file = pq.ParquetFile(pa.BufferReader(data))
-        return file.read(columns), _replaces(file.metadata.metadata or {})
+        return file.read(columns), replaced_keys(file.metadata.metadata or {})
     except (OSError, NotImplementedError) as error:
         # Of a page that is damaged, and of a compression that nobody knows: no ValueErrors.
         raise ValueError(str(error)) from error
-
-
-def _replaces(metadata: Mapping[bytes, bytes]) -> tuple[str, ...]:
-    keys = json.loads(metadata.get(REPLACES.encode(), b"[]"))
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise ValueError(f"its {REPLACES} is no JSON list of keys")
-    return tuple(keys)
 
 
 def _read(data: bytes, table: Table) -> tuple[pa.Table, tuple[str, ...]]:

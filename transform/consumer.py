@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from events.errors import PlaylakeError
 from transform.gathering import Before, Gathered, Gathering, StreamRecord
-from transform.ledger import Ledger, Place, Standing, Totals
+from transform.ledger import NOTHING, Ledger, Place, Standing, Totals
 from transform.process import Processor
 
 _logger = logging.getLogger("playlake.consumer")
@@ -217,7 +217,7 @@ class ShardConsumer:
             # Nothing of what was begun can be read any more.
             assert begun is not None
             self._expired(begun)
-            self._ledger.complete(begun, self._clock.wall_ms(), Totals())
+            self._ledger.complete(begun, self._clock.wall_ms(), NOTHING)
             self._gathering = self._gather(begun)
             return begun
         gathered = self._gathering.finish()

@@ -59,7 +59,7 @@ def enrich(typed: TypedEvents, max_late_days: int | None) -> Enriched:
     if rejected:
         table = table.filter(_all_but(rejected, len(table)))
     rejects = _rejects(typed, columns["received_at"], own_ids, rejected)
-    return Enriched(_sorted(distinct(table), typed.event_type), rejects)
+    return Enriched(in_order(distinct(table), typed.event_type.sort_by), rejects)
 
 
 def _field_columns(typed: TypedEvents) -> Columns:
@@ -193,5 +193,6 @@ def distinct(table: pa.Table) -> pa.Table:
     return table.take(pa.array(first.values(), pa.int64()))
 
 
-def _sorted(table: pa.Table, event_type: EventType) -> pa.Table:
-    return table.sort_by([(name, "ascending") for name in (PARTITION_KEY, *event_type.sort_by)])
+def in_order(table: pa.Table, sort_by: Sequence[str]) -> pa.Table:
+    """The table's rows by dt, and each day's as its files are sorted."""
+    return table.sort_by([(name, "ascending") for name in (PARTITION_KEY, *sort_by)])

@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from events.layout import parse_key
 from events.registry import REGISTRY
+from transform.compaction import read_parquet
 from transform.lines import Unreadable, stripped
 from transform.person import Person
 from transform.rewriting import Rewritten, without
@@ -166,7 +165,7 @@ class Erasure:
     def _erase_rows(self, held: Held) -> bool:
         try:
             rewritten = without(self.lake, held.key, self.person.among)
-        except (ValueError, OSError) as error:
+        except ValueError as error:
             raise Unreadable(str(error)) from error
         assert rewritten is not None, "a data file never changes"
         self.settle(rewritten)
@@ -198,10 +197,9 @@ def _objects(lake: Store, archive: Store) -> Iterator[Held]:
 
 def _count_rows(data: bytes, person: Person) -> int:
     try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        columns = [name for name in file.schema_arrow.names if name in person.columns]
-        return int(pc.sum(person.among(file.read(columns))).as_py() or 0)
-    except (ValueError, OSError) as error:  # what pyarrow raises for a torn file
+        rows, _ = read_parquet(data, sorted(person.columns))
+        return int(pc.sum(person.among(rows)).as_py() or 0)
+    except ValueError as error:  # torn
         raise Unreadable(str(error)) from error
     except (NotImplementedError, TypeError, KeyError) as error:
         raise Unreadable(f"its columns are not the table's: {error}") from error

@@ -10,8 +10,7 @@ import pybase64
 from isal import igzip
 
 from events.registry import REGISTRY
-from events.table import PARTITION_KEY
-from transform.enrich import distinct
+from transform.enrich import distinct, in_order
 from transform.ledger import Place
 from transform.process import Processor
 from transform.records import RawRecord, Result
@@ -173,6 +172,4 @@ def _merged(name: str, parts: Sequence[pa.Table]) -> pa.Table:
     """Chunks of one table as if they had been processed as one."""
     if len(parts) == 1:
         return parts[0]
-    order = (PARTITION_KEY, *REGISTRY.table(name).sort_by)
-    rows = distinct(pa.concat_tables(parts))
-    return rows.sort_by([(column, "ascending") for column in order])
+    return in_order(distinct(pa.concat_tables(parts)), REGISTRY.table(name).sort_by)

@@ -4,16 +4,13 @@ import binascii
 import gzip
 import io
 import json
-import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
+from transform.archive import GZIP_LEVEL, Torn, is_packed, read_lines
 from transform.person import Person
-
-_GZIP = b"\x1f\x8b"
-_GZIP_LEVEL = 6  # as the archive was written
 
 
 class Unreadable(Exception):
@@ -43,7 +40,7 @@ def stripped(data: bytes, person: Person, *, write: bool = False) -> Stripped:
     left = io.BytesIO()
     kept = removed = 0
     events: list[bytes] = []
-    with _writer(left, _is_gzip(data)) as writer:
+    with _writer(left, is_packed(data)) as writer:
         for line in _lines(data):
             stays, gone = _without(line, person)
             kept += bool(stays)
@@ -90,8 +87,8 @@ def _error_record(line: bytes) -> tuple[dict[str, Any], bytes] | None:
 def _lines(data: bytes) -> Iterator[bytes]:
     """Each line with its end. A line that is torn off at the end is one too."""
     try:
-        yield from gzip.GzipFile(fileobj=io.BytesIO(data)) if _is_gzip(data) else io.BytesIO(data)
-    except (OSError, EOFError, zlib.error) as error:
+        yield from read_lines(data)
+    except Torn as error:
         raise Unreadable(f"it is no whole gzip file: {error}") from error
 
 
@@ -99,8 +96,4 @@ def _writer(left: io.BytesIO, compress: bool) -> AbstractContextManager[Any]:
     if not compress:
         return nullcontext(left)
     # No clock: whoever strips the same object writes the same bytes.
-    return gzip.GzipFile(fileobj=left, mode="wb", compresslevel=_GZIP_LEVEL, mtime=0)
-
-
-def _is_gzip(data: bytes) -> bool:
-    return data.startswith(_GZIP)
+    return gzip.GzipFile(fileobj=left, mode="wb", compresslevel=GZIP_LEVEL, mtime=0)

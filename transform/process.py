@@ -12,7 +12,7 @@ from events.rejected import REJECTED_EVENTS
 from events.table import PARTITION_KEY
 from events.validation import Validator
 from transform.decode import Decoder
-from transform.enrich import distinct, enrich
+from transform.enrich import distinct, enrich, in_order
 from transform.records import Outcome, RawRecord
 from transform.rejects import Reject, rejected_table
 from transform.times import days
@@ -64,7 +64,7 @@ def _rejected(rejects: Sequence[Reject]) -> pa.Table:
     table = distinct(rejected_table(rejects))
     dt = days(table["received_at"].combine_chunks().cast(pa.int64()))
     table = table.append_column(PARTITION_KEY, dt)
-    return table.sort_by([(n, "ascending") for n in (PARTITION_KEY, *REJECTED_EVENTS.sort_by)])
+    return in_order(table, REJECTED_EVENTS.sort_by)
 
 
 @cache

@@ -1,6 +1,6 @@
 """The rules of time: seconds or milliseconds, what is believed, which UTC day is an event's."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -44,9 +44,10 @@ def days(times: pa.Array) -> pa.Array:
     is."""
     possible = pc.min_element_wise(pc.max_element_wise(times, EARLIEST_MS), LATEST_MS)
     encoded = pc.divide(possible, DAY_MS).dictionary_encode()
-    names = [_day(number) for number in encoded.dictionary.to_pylist()]
+    names = [utc_day(number * DAY_MS).isoformat() for number in encoded.dictionary.to_pylist()]
     return pa.array(names, pa.string()).take(encoded.indices)
 
 
-def _day(number: int) -> str:
-    return datetime.fromtimestamp(number * DAY_MS / 1000, UTC).date().isoformat()
+def utc_day(epoch_ms: int) -> date:
+    """The UTC day of a time."""
+    return datetime.fromtimestamp(epoch_ms // 1_000, UTC).date()

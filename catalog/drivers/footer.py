@@ -1,6 +1,5 @@
 """Parquet footers: what the catalog notes of a file, read once, when it is registered."""
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalog.data_file import DataFile, Partition, Reason, Skipped
-from events.layout import REPLACES
+from events.layout import replaced_keys
 
 
 def read_footer(lake: Path, key: str, partition: Partition) -> DataFile | Skipped:
@@ -18,7 +17,7 @@ def read_footer(lake: Path, key: str, partition: Partition) -> DataFile | Skippe
     try:
         size = path.stat().st_size
         metadata = pq.read_metadata(path)
-        replaces = _replaces(metadata.metadata or {})
+        replaces = replaced_keys(metadata.metadata or {})
     except FileNotFoundError:
         return Skipped(key, Reason.MISSING, "it is not in the lake")
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -34,10 +33,3 @@ def _column_bytes(metadata: Any) -> dict[str, int]:
             chunk = row_group.column(index)
             sizes[chunk.path_in_schema.split(".")[0]] += chunk.total_compressed_size
     return dict(sizes)
-
-
-def _replaces(metadata: dict[bytes, bytes]) -> tuple[str, ...]:
-    keys = json.loads(metadata.get(REPLACES.encode(), b"[]"))
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise ValueError(f"its {REPLACES} is no JSON list of keys")
-    return tuple(keys)

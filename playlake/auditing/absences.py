@@ -17,7 +17,8 @@ from datetime import date
 
 import pybase64
 
-from playlake.auditing.arrivals import Torn, read_lines, told
+from playlake.auditing.arrivals import events_in, told
+from transform.archive import Torn
 from transform.process import process
 from transform.records import RawRecord
 from transform.store import Store
@@ -91,7 +92,7 @@ def dropped(
 
 def _sought(archive: Store, key: str, ids: Set[str]) -> list[bytes]:
     try:
-        return [line for line in read_lines(archive.get(key)) if told(line)[0] in ids]
+        return [line for line in events_in(archive.get(key)) if told(line)[0] in ids]
     except (KeyError, Torn):
         return []
 

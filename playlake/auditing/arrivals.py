@@ -1,13 +1,11 @@
 """What arrived, as the archive has it: the lines under `raw/` and `failed/`, by day of arrival."""
 
-import gzip
 import hashlib
-import io
-import zlib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import msgspec
@@ -15,16 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pybase64
 
+from transform.archive import Torn, read_lines
 from transform.failed import FAILED
 from transform.store import Store
-from transform.times import plausible
+from transform.times import plausible, utc_day
 
 RAW = "raw"
 LONGEST_ID = 64
 """Characters of an id that are kept as they are: a client may send one of 256 KiB."""
 
-_GZIP = b"\x1f\x8b"
 _DAY = timedelta(days=1)
+_FILED = re.compile(r"/dt=(\d{4}-\d\d-\d\d)/")
 
 
 @dataclass(slots=True)
@@ -109,9 +108,9 @@ class Archive:
         named: defaultdict[date, list[str]] = defaultdict(list)
         unnamed: Counter[date] = Counter()
         try:
-            for line in read_lines(self.store.get(key)):
+            for line in events_in(self.store.get(key)):
                 event_id, received_ms = told(line)
-                day = filed if received_ms is None else _date(received_ms)
+                day = filed if received_ms is None else utc_day(received_ms)
                 if event_id is None:
                     unnamed[day] += 1
                 else:
@@ -121,10 +120,6 @@ class Archive:
         except Torn:
             self.unreadable.append(key)
         return [(day, named[day], unnamed[day]) for day in named.keys() | unnamed.keys()]
-
-
-class Torn(Exception):
-    """An object of the archive is cut short or damaged."""
 
 
 class _Line(msgspec.Struct):
@@ -159,20 +154,22 @@ def short(event_id: str) -> str:
     return "sha256:" + hashlib.sha256(event_id.encode()).hexdigest()
 
 
-def read_lines(data: bytes) -> Iterator[bytes]:
-    """The lines of an object, gzipped or not; of Firehose's error records those inside them.
+def events_in(data: bytes) -> Iterator[bytes]:
+    """The events of an object, a line each; of Firehose's error records those inside them.
 
-    Raises Torn when it is cut short, after the lines before that.
+    Raises `transform.archive.Torn` as `transform.archive.read_lines` does.
     """
-    file = gzip.GzipFile(fileobj=io.BytesIO(data)) if data.startswith(_GZIP) else io.BytesIO(data)
-    try:
-        for line in file:
-            if b'"rawData"' in line:
-                yield from _inside(line)
-            elif not line.isspace():
-                yield line
-    except (OSError, EOFError, zlib.error) as error:
-        raise Torn(str(error)) from error
+    for line in read_lines(data):
+        if b'"rawData"' in line:
+            yield from _inside(line)
+        elif not line.isspace():
+            yield line
+
+
+def filed_under(key: str) -> str | None:
+    """The day that an object is filed under, by its key."""
+    found = _FILED.search(key)
+    return found[1] if found else None
 
 
 def _inside(line: bytes) -> Iterator[bytes]:
@@ -182,10 +179,6 @@ def _inside(line: bytes) -> Iterator[bytes]:
         yield line  # an event that has a field of that name
     else:
         yield from (each for each in record.split(b"\n") if each.strip())
-
-
-def _date(epoch_ms: int) -> date:
-    return datetime.fromtimestamp(epoch_ms // 1_000, UTC).date()
 
 
 def _every(first: date, last: date) -> Iterator[date]:

@@ -5,7 +5,6 @@ and the lake has to have each of them once, as an event or as a rejected one. Wh
 purpose is noted beside the archive: `playlake.auditing.absences`.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -15,7 +14,7 @@ import pyarrow as pa
 
 from events.registry import REGISTRY
 from playlake.auditing.absences import Cutoffs, cutoffs, dropped, withdrawn
-from playlake.auditing.arrivals import RAW, Archive, Arrivals, Lines
+from playlake.auditing.arrivals import RAW, Archive, Arrivals, Lines, filed_under
 from playlake.auditing.lake_ids import LakeIds
 from playlake.auditing.sought import Sought, partitions_for
 from transform.failed import FAILED
@@ -23,7 +22,6 @@ from transform.store import Store
 
 _FIRST, _LAST = date.min + timedelta(days=2), date.max - timedelta(days=2)
 """The days beside a day are looked at too, and no calendar goes on for ever."""
-_DAY = re.compile(r"/dt=(\d{4}-\d\d-\d\d)/")
 
 NAMED = 10
 """So many missing events are named; replaying the day mends them all."""
@@ -120,7 +118,7 @@ class Audit:
         tables = [f"{table.name}/" for table in REGISTRY.tables]
         firsts = [next(iter(self.lake.keys(prefix)), "") for prefix in tables]
         firsts += [next(iter(self.archive.keys(f"{prefix}/dt=")), "") for prefix in (RAW, FAILED)]
-        found = [match[1] for key in firsts if (match := _DAY.search(key))]
+        found = [dt for key in firsts if (dt := filed_under(key))]
         try:
             oldest = date.fromisoformat(min([*found, *self.account.accepted], default=str(_FIRST)))
         except ValueError:  # a folder that is called dt=, of no day

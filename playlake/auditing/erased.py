@@ -1,16 +1,13 @@
 """What an erasure leaves for audits: how many events of a day it took, and nothing of them."""
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from playlake.auditing.absences import note_withdrawal
-from playlake.auditing.arrivals import told
+from playlake.auditing.arrivals import filed_under, told
 from transform.store import Store
-
-_FILED = re.compile(r"/dt=(\d{4}-\d\d-\d\d)/")
+from transform.times import utc_day
 
 
 def note_erased(archive: Store, key: str, events: Sequence[bytes]) -> None:
@@ -27,10 +24,10 @@ def note_erased(archive: Store, key: str, events: Sequence[bytes]) -> None:
 
 def _days(key: str, events: Sequence[bytes]) -> Iterator[str]:
     """Each event's day of arrival; the one that it is filed under where it does not say."""
-    filed = _FILED.search(key)
+    filed = filed_under(key)
     for event in events:
         _, received_ms = told(event)
         if received_ms is not None:
-            yield datetime.fromtimestamp(received_ms / 1_000, UTC).date().isoformat()
+            yield utc_day(received_ms).isoformat()
         elif filed:
-            yield filed[1]
+            yield filed

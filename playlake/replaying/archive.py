@@ -1,22 +1,19 @@
 """The lines under `raw/` and `failed/`, an object at a time, some lines at a time."""
 
-import gzip
 import hashlib
-import io
 import re
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
 from pybase64 import b64decode, b64encode
 
+from transform.archive import Torn, packed, read_lines
 from transform.records import RawRecord, Result
 from transform.replay import Replay
 from transform.store import Store
-from transform.times import plausible
+from transform.times import plausible, utc_day
 
 ARCHIVED = re.compile(r"(?:raw|failed/[^/]+)/dt=(?P<dt>\d{4}-\d\d-\d\d)/[^/]+")
 """A key of the archive. Firehose names an object within the prefixes that the delivery stream gives
@@ -25,9 +22,6 @@ it, under `failed/` by the kind of error; playlake's own deliveries use the same
 CHUNK_BYTES = 8 * 2**20
 """What is processed at once: as Python objects events are many times as large."""
 
-_GZIP = b"\x1f\x8b"
-_GZIP_LEVEL = 6
-_TORN = (EOFError, gzip.BadGzipFile, zlib.error)
 _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -72,7 +66,7 @@ class RawArchive:
         try:
             for chunk in _chunks(self._stamped(self.archive.get(key))):
                 self.replay.restore(self.replay.take([each.record for each in chunk]).tables)
-        except _TORN as error:
+        except Torn as error:
             self.replay.tally.torn(f"{key}: {error}")
 
     def _stamped(self, data: bytes) -> Iterator[_Line]:
@@ -103,7 +97,7 @@ class FailedArchive:
                 staying = self._deliver(chunk)
                 kept += staying
                 mended += len(chunk) - len(staying)
-        except _TORN as error:
+        except Torn as error:
             self.replay.tally.torn(f"{key}: {error}")
             return
         if mended:
@@ -130,7 +124,7 @@ class FailedArchive:
     def _put_raw(self, delivered: list[_Line]) -> None:
         if delivered:
             arrived_ms = delivered[0].record.arrived_at or 0
-            day = datetime.fromtimestamp(arrived_ms / 1_000, UTC).date()
+            day = utc_day(arrived_ms)
             lines = b"".join(_ended(b64decode(each.record.data)) for each in delivered)
             # By the error records, which say when each arrived: a second run puts the same.
             self._put(f"raw/dt={day}", b"".join(each.text for each in delivered), lines)
@@ -142,15 +136,12 @@ class FailedArchive:
 
     def _put(self, folder: str, named_by: bytes, data: bytes) -> None:
         name = hashlib.sha256(named_by).hexdigest()[:32]
-        compressed = gzip.compress(data, _GZIP_LEVEL, mtime=0)
-        self.archive.put(f"{folder}/replayed-{name}.json.gz", compressed)
+        self.archive.put(f"{folder}/replayed-{name}.json.gz", packed(data))
 
 
 def _lines(data: bytes) -> Iterator[bytes]:
     """The lines that are not blank, each with its end."""
-    packed = io.BytesIO(data)
-    file = gzip.GzipFile(fileobj=packed) if data.startswith(_GZIP) else packed
-    return (_ended(line) for line in file if not line.isspace())
+    return (_ended(line) for line in read_lines(data) if not line.isspace())
 
 
 def _ended(line: bytes) -> bytes:
