@@ -329,7 +329,7 @@ def test_a_call_that_is_throttled_or_breaks_is_tried_again(engine, athena, opera
         ),
     ],
 )
-def test_a_refusal_says_what_was_refused_and_what_to_do(
+def test_a_refusal_says_what_was_refused_and_what_to_do(  # noqa: PLR0917
     engine, athena, operation, code, message, kind, sentence
 ):
     athena.faults[operation] = deque([(400, code, message)])

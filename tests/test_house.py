@@ -138,3 +138,16 @@ def test_every_dependency_is_locked_at_a_version_that_the_project_allows():
                 continue
             assert locked[requirement.name] in requirement.specifier, requirement
             assert version(requirement.name) == locked[requirement.name]
+
+
+def test_the_tracker_is_made_of_its_modules_and_within_its_size():
+    made = subprocess.run(
+        [sys.executable, "webapp/tracker/make.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    size, most = re.findall(r"[\d,]+(?= of| bytes)", made.stdout)
+    assert int(size.replace(",", "")) <= int(most.replace(",", "")) == 5 * 1024

@@ -208,7 +208,9 @@ def test_axe_finds_what_is_wrong_when_something_is(context, month):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
 @pytest.mark.parametrize("path", ["", "dashboard/?video=dawn", "dashboard/live.html"])
-def test_axe_finds_nothing_that_keeps_anybody_out(browser, month, path, width, scheme, tell):
+def test_axe_finds_nothing_that_keeps_anybody_out(  # noqa: PLR0917
+    browser, month, path, width, scheme, tell
+):
     size = {"width": width, "height": 800}
     with browser.new_context(viewport=size, color_scheme=scheme) as context:
         page = opened(context, month, path)
