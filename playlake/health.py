@@ -154,7 +154,6 @@ class Health:
         return Check("delivery", fault, {})
 
     def _waiting(self) -> Check:
-        backlog = Backlog()
         try:
             backlog = self._probed.backlog()
         except Unavailable:
