@@ -7,6 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 EMULATOR := .venv/emulator/.installed
 KCL := .venv/.kcl
+PEERS := .venv/peers/.installed
 # All but kinesis, which needs Java and Maven Central.
 EXTRAS := $(addprefix --extra ,transform catalog aws lambda page local)
 
@@ -27,14 +28,21 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@# uv installs in seconds what takes pip a minute; pip installs uv, at the hash in the lock.
 	@awk '/^uv==/ { found = 1 } found { print } found && !/\\$$/ { exit }' requirements.lock >.venv/uv.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement .venv/uv.lock
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@# Compiled once, here: with PYTHONDONTWRITEBYTECODE set, as in many images, it would be at every start.
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # AWS's stand-in, apart: what can be imported beside it, the functions that it runs can import too.
 $(EMULATOR): emulator.lock $(INSTALLED)
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/emulator
-	@$(BIN)/uv pip sync --quiet --python .venv/emulator/bin/python --require-hashes emulator.lock
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python .venv/emulator/bin/python --require-hashes emulator.lock
+	@touch $@
+
+# What the benchmarks stand beside.
+$(PEERS): benchmarks/peers.lock $(INSTALLED)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/peers
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python .venv/peers/bin/python --require-hashes benchmarks/peers.lock
 	@touch $@
 
 # The Kinesis Client Library, where there is a Java to run it. Installing it fetches its jars from Maven
@@ -42,7 +50,7 @@ $(EMULATOR): emulator.lock $(INSTALLED)
 $(KCL): kinesis.lock kinesis-before.lock $(INSTALLED)
 	@if command -v java >/dev/null; then \
 	  for lock in kinesis.lock kinesis-before.lock; do \
-	    $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --requirement $$lock 2>.venv/kcl.log \
+	    $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --require-hashes --requirement $$lock 2>.venv/kcl.log \
 	      && touch $@ && break; \
 	    echo "$$(head -1 $$lock | cut -d' ' -f1) cannot be installed here: .venv/kcl.log says why"; \
 	  done; \
@@ -59,9 +67,24 @@ demo: setup ## A simulated month, a play in a real browser, and the reports over
 .PHONY: test
 test: setup $(EMULATOR) $(KCL) node_modules ## Every test; what this machine lacks is skipped and named (CI=true: a failure)
 	@status=0; \
-	$(BIN)/python -m pytest -m 'not alone' --numprocesses auto --maxprocesses 4 --dist loadgroup || status=$$?; \
+	$(BIN)/python -m pytest -m 'not alone' --numprocesses auto --no-loadscope-reorder || status=$$?; \
 	$(BIN)/python -m pytest -m alone || status=$$?; \
 	exit $$status
+
+.PHONY: torture
+torture: setup ## Every fault that docs/reliability.md lists, caused as often as it says; writes its table
+	@$(BIN)/python -m tests.torture
+
+.PHONY: torture-quick
+torture-quick: setup ## A tenth of it, in minutes; writes nothing
+	@$(BIN)/python -m tests.torture --quick
+
+.PHONY: advisories
+advisories: setup node_modules ## Whether a locked dependency has a known vulnerability (asks osv.dev, npm)
+	@for lock in requirements.lock emulator.lock kinesis.lock benchmarks/peers.lock; do \
+	  $(BIN)/pip-audit --vulnerability-service osv --require-hashes --disable-pip --requirement $$lock || exit 1; \
+	done
+	@npm audit --omit=dev
 
 .PHONY: test-aws
 test-aws: setup $(EMULATOR) node_modules ## The life of a deployment, from deploy to remove, on an emulated AWS
@@ -75,6 +98,7 @@ check: setup ## Lint, format, strict types, import rules, generated files
 	$(BIN)/lint-imports
 	$(BIN)/python -m deploy.generate --check
 	$(BIN)/python webapp/tracker/make.py --check
+	$(BIN)/python -m benchmarks.costs --check
 
 ARCH := arm64
 .PHONY: zips
@@ -87,10 +111,8 @@ smoke-aws: setup node_modules ## The same life on a real account, at its cost: I
 	@PLAYLAKE_SMOKE_IDENTIFIER="$(IDENTIFIER)" $(BIN)/python -m pytest tests/aws/test_lifecycle.py
 
 .PHONY: bench
-bench: setup ## The benchmarks, each beside its yardstick
-	@for file in benchmarks/[a-z]*.py; do \
-	  $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; \
-	done
+bench: setup $(PEERS) $(KCL) ## The benchmarks, each beside its yardstick: docs/benchmarks.md tells
+	@$(BIN)/python -m benchmarks
 
 .PHONY: format
 format: setup ## Format the code, mend what the linter can
@@ -105,6 +127,9 @@ lock: setup ## Lock the newest versions that pyproject.toml allows; hashes, and 
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --group emulator --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
 	  --output-file emulator.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --group peers --no-emit-index-url --no-annotate --custom-compile-command 'make lock' \
+	  --output-file benchmarks/peers.lock
 	echo 'amazon_kclpy>=3.2' | $(BIN)/uv pip compile --quiet --upgrade --no-deps --generate-hashes --no-header \
 	  --no-emit-index-url --no-annotate --output-file kinesis.lock -
 

@@ -4,16 +4,16 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from catalog.notification import created_keys
 from catalog.settings import Settings, open_catalog
+from events.cold_start import ahead
 
-logger, metrics, tracer = Logger(), Metrics(namespace="playlake"), Tracer()
+logger, metrics = Logger(), Metrics(namespace="playlake")
 
 
-@tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context
 def catalog(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Register the created objects, or by the clock compare all of the lake with the catalog.
@@ -37,3 +37,6 @@ def catalog(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     }
     logger.info("cataloged", **done)
     return done
+
+
+ahead(lambda: open_catalog(Settings.from_environment(os.environ)))

@@ -218,11 +218,16 @@ _UPKEEP = (
     Entry(
         "Lambda::Function",
         ("CompactLambdaFunction",),
-        "Hourly, makes a day's many files one, and each event one row.",
+        "Hourly, makes a day's many small files large ones, and each event one row.",
         "0.03: 720 runs, and their listings",
         _INVOCATIONS,
     ),
-    Entry("IAM::Role", ("CompactRole",), "May list, read, write and delete under `lake/`."),
+    Entry(
+        "IAM::Role",
+        ("CompactRole",),
+        "May list, read, write and delete under `lake/` and `compacting/`, write `mending/`, and"
+        " move this database's partitions.",
+    ),
     Entry(
         "Events::Rule",
         ("Playlake{name}compactrule1EventBridgeRule",),
@@ -242,7 +247,7 @@ _ALARMS = (
     ("FreshnessAlarm", "Events wait longer than 45 minutes.", _BY_FIREHOSE),
     (
         "RejectedShareAlarm",
-        "Over 5 % of the events broke their type's rules. It counts as two; not with Kinesis.",
+        "Over 5 % of the events broke their type's rules. It counts as two.",
         "alarmEmail=ADDRESS",
     ),
     ("StreamThrottlesAlarm", "Firehose refused events for their rate.", _BY_FIREHOSE),

@@ -35,6 +35,11 @@ def main(
 def table(built: list[Built], target: Target) -> Table:
     """What is to be said of the packages."""
     table = Table(title=f"Lambda packages for {target.arch}, Python {target.python}")
+    if not all(each.bytecode for each in built):
+        table.caption = (
+            f"Without bytecode: this machine has no Python {target.python} to make it, so each cold"
+            f" start compiles what it imports. `uv python install {target.python}`, and again."
+        )
     table.add_column("package")
     for heading in ("zip MB", "unzipped MB", "cold import ms"):
         table.add_column(heading, justify="right")

@@ -14,6 +14,7 @@ _DATA_FILE = re.compile(
     rf"(?P<table>[a-z][a-z0-9_]*)/{PARTITION_KEY}=(?P<dt>\d{{4}}-\d\d-\d\d)/part-[0-9a-z-]+\.parquet"
 )
 
+_COMPACTED = re.compile(r".*/part-c[0-9a-f]{32}\.parquet")
 _OF_OTHERS = re.compile(r".*/part-[cpr][0-9a-f]{32}\.parquet")
 
 
@@ -44,6 +45,11 @@ def compacted_key(table: str, dt: str, key: str) -> str:
     """The object of a partition's compacted rows. The letter keeps it apart from a batch of the
     very same rows."""
     return object_key(table, dt, f"c{key}")
+
+
+def is_compacted(object_key: str) -> bool:
+    """Whether compaction made the data file."""
+    return _COMPACTED.fullmatch(object_key) is not None
 
 
 def is_of_others(object_key: str) -> bool:

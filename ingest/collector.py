@@ -2,8 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -64,7 +66,7 @@ class Collector:
         try:
             _check_route(request)
             if request.method == "OPTIONS":
-                headers = preflight_headers(request.headers, self.allowed_origins)
+                headers = preflight_headers(request.headers.get("origin", ""), self.allowed_origins)
                 return Collected(Response(204, headers, b""), [])
             lines = self._lines(request)
         except Refused as refused:
@@ -75,6 +77,9 @@ class Collector:
         """The answer when the stream did not acknowledge the records."""
         message = "the events could not be stored just now: send them again, as they are"
         return self._refusal(request, Refused("stream_unavailable", message))
+
+    def _headers(self, request: Request) -> Mapping[str, str]:
+        return _headers(request.headers.get("origin", ""), self.allowed_origins)
 
     def _lines(self, request: Request) -> list[bytes]:
         events = parse(read_body(request))
@@ -88,11 +93,10 @@ class Collector:
 
     def _accepted(self, request: Request, count: int) -> Response:
         body = b'{"data":{"success":true,"accepted":%d}}' % count
-        headers = _JSON | cors_headers(request.headers, self.allowed_origins)
-        return Response(200, headers, body, count)
+        return Response(200, self._headers(request), body, count)
 
     def _refusal(self, request: Request, refused: Refused) -> Response:
-        headers = _JSON | cors_headers(request.headers, self.allowed_origins)
+        headers = dict(self._headers(request))
         if refused.status == 405:
             headers["allow"] = METHODS
         if refused.status == 503:
@@ -100,6 +104,11 @@ class Collector:
             headers["access-control-expose-headers"] = "retry-after"  # for trackers to read
         error = {"code": refused.code, "message": refused.message}
         return Response(refused.status, headers, msgspec.json.encode({"error": error}))
+
+
+@lru_cache(maxsize=64)  # few pages send many requests
+def _headers(origin: str, allowed: frozenset[str]) -> Mapping[str, str]:
+    return MappingProxyType(_JSON | cors_headers(origin, allowed))
 
 
 def serve(request: Request, collector: Collector, stream: Stream) -> Response:

@@ -1,7 +1,5 @@
 """Which pages may read the collector's answers (CORS)."""
 
-from collections.abc import Mapping
-
 ANY_ORIGIN = "*"
 
 _PREFLIGHT = {
@@ -14,15 +12,14 @@ _PREFLIGHT = {
 _READABLE = {"access-control-expose-headers": "retry-after"}
 
 
-def cors_headers(request_headers: Mapping[str, str], allowed: frozenset[str]) -> dict[str, str]:
-    """The response headers that let the page at the request's Origin read the answer.
+def cors_headers(origin: str, allowed: frozenset[str]) -> dict[str, str]:
+    """The response headers that let the page at the request's Origin, "" for none, read the answer.
 
     A page that is not allowed gets none, and its events are accepted all the same: CORS is how a
     browser guards its reader, not a way to authenticate a sender, who can leave Origin out.
     """
     if ANY_ORIGIN in allowed:
         return {"access-control-allow-origin": ANY_ORIGIN} | _READABLE
-    origin = request_headers.get("origin", "")
     # A shared cache must not give one origin's answer to another, nor the lack of one.
     vary = {"vary": "Origin"}
     if origin not in allowed:
@@ -30,10 +27,8 @@ def cors_headers(request_headers: Mapping[str, str], allowed: frozenset[str]) ->
     return vary | {"access-control-allow-origin": origin} | _READABLE
 
 
-def preflight_headers(
-    request_headers: Mapping[str, str], allowed: frozenset[str]
-) -> dict[str, str]:
+def preflight_headers(origin: str, allowed: frozenset[str]) -> dict[str, str]:
     """The answer to OPTIONS: `cors_headers`, and what the page may send if it may at all."""
-    headers = cors_headers(request_headers, allowed)
+    headers = cors_headers(origin, allowed)
     readable = "access-control-allow-origin" in headers
     return headers | _PREFLIGHT if readable else headers

@@ -4,20 +4,20 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import MetricUnit
 
+from events.cold_start import ahead
 from ingest.api_gateway import request_from, response_to
 from ingest.collector import serve
 from ingest.settings import Settings, wire
 
-logger, metrics, tracer = Logger(), Metrics(namespace="playlake"), Tracer()
+logger, metrics = Logger(), Metrics(namespace="playlake")
 # What the stage itself logs, in the same form.
 copy_config_to_registered_loggers(logger, include={"playlake.ingest"})
 
 
-@tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context
 def collect(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Take one request in. Settings: see `ingest.settings.Settings`."""
@@ -29,3 +29,6 @@ def collect(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         metrics.add_metric(name, MetricUnit.Count, 1)
     metrics.flush_metrics()
     return response_to(response)
+
+
+ahead(lambda: wire(Settings.from_environment(os.environ)))

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from events.errors import Unavailable
 from ingest.drivers.spool import DEFAULT_BUFFERING, Batch, Buffering, Spool, SpooledRecord
-from playlake.invocation import LAMBDA_ARN, Failure, Transform, Transformed, invoke
+from playlake.invocation import LAMBDA_ARN, Failure, Invoke, Transformed
 from transform.archive import archive_key, packed
 from transform.failed import FAILED, Failed, failed_line
 from transform.store import Store
@@ -92,7 +92,7 @@ class Delivery:
     def __init__(
         self,
         spool: Spool,
-        transform: Transform,
+        invoke: Invoke,
         archive: Store,
         *,
         settings: DeliverySettings = DEFAULTS,
@@ -103,7 +103,7 @@ class Delivery:
         `on_delivered` hears of each batch once it is complete, and must not raise.
         """
         self._spool = spool
-        self._transform = transform
+        self._invoke = invoke
         self._archive = archive
         self._settings = settings
         self._on_delivered = on_delivered
@@ -182,7 +182,7 @@ class Delivery:
             if failed:
                 self._settings.sleep(_up_to(self._settings.retry_seconds * 2**failed))
             batch = self._spool.attempted(batch)
-            result = invoke(self._transform, batch, self._settings.new_id())
+            result = self._invoke(batch, self._settings.new_id())
             if isinstance(result, Transformed):
                 return result, batch
             failure = result

@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from aws_lambda_powertools import Logger, Tracer
+from aws_lambda_powertools import Logger
 from mangum import Mangum
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from playlake.site import site
 
-logger, tracer = Logger(), Tracer()
+logger = Logger()
 
 # Whoever has the page's address would read who watched what, and each question costs: nobody
 # answers here.
@@ -30,7 +30,6 @@ async def _not_asked_here(_request: Request) -> JSONResponse:
 _serve = Mangum(cast("Any", site([Route("/api/{path:path}", _not_asked_here)])), lifespan="off")
 
 
-@tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context
 def page(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request for a page or a file of the webapp."""

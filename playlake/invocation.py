@@ -54,6 +54,10 @@ class Transformed:
     failure: Failure = PROCESSING_FAILED
 
 
+Invoke = Callable[[Batch, str], Transformed | Failure]
+"""An invocation with a batch and its own id: see `invoke`."""
+
+
 def event_of(batch: Batch, invocation_id: str) -> dict[str, Any]:
     """The transformation event of a direct-put delivery stream."""
     return {

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from transform.store import Store
+from transform.store import Entry, Store
 
 
 class NotifyingStore:
@@ -28,9 +28,9 @@ class NotifyingStore:
         """See `transform.store.Store.keys`."""
         return self._store.keys(prefix)
 
-    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """See `transform.store.Store.sizes`."""
-        return self._store.sizes(prefix)
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """See `transform.store.Store.entries`."""
+        return self._store.entries(prefix)
 
     def delete(self, key: str) -> None:
         """See `transform.store.Store.delete`."""

@@ -14,13 +14,13 @@ from ingest.collector import Collector, serve
 from ingest.cors import ANY_ORIGIN
 from ingest.drivers.spool import Spool
 from ingest.request import Request, Response
+from playlake.apart import ApartTransform
 from playlake.delivery import DEFAULTS, Delivered, Delivery, DeliverySettings
 from playlake.folder import DataFolder
-from playlake.notices import NotifyingStore
+from playlake.invocation import Invoke
+from playlake.transforming import invoke_here
 from playlake.upkeep import Upkeep
-from transform.batch import deliver
 from transform.drivers.file_store import FileStore
-from transform.process import Processor
 
 _logger = logging.getLogger("playlake.pipeline")
 
@@ -42,6 +42,8 @@ class PipelineSettings:
 
     allowed_origins: frozenset[str] = frozenset({ANY_ORIGIN})
     delivery: DeliverySettings = DEFAULTS
+    apart: bool = False
+    """Whether the transform has a process of its own, so that this one answers meanwhile."""
 
 
 class LocalPipeline:
@@ -58,15 +60,21 @@ class LocalPipeline:
     ) -> None:
         self.folder = folder
         self._observers = observers
-        self._closing = ExitStack()
-        self.spool = self._closing.enter_context(Spool(folder.spool))
-        self.catalog = self._closing.enter_context(LocalCatalog(folder.lake, folder.catalog))
+        with ExitStack() as opening:
+            self.spool = opening.enter_context(Spool(folder.spool))
+            self.catalog = opening.enter_context(LocalCatalog(folder.lake, folder.catalog))
+            if settings.apart:
+                apart = ApartTransform(folder.lake, self._arrived)
+                opening.callback(apart.close)
+                invoke: Invoke = apart
+            else:
+                invoke = invoke_here(FileStore(folder.lake), self._arrived)
+            self._closing = opening.pop_all()
         self.collector = Collector(self.spool.max_record_bytes, settings.allowed_origins)
-        lake = FileStore(folder.lake)
-        self.upkeep = Upkeep(self.catalog, lake)
+        self.upkeep = Upkeep(self.catalog, FileStore(folder.lake))
         self.delivery = Delivery(
             self.spool,
-            partial(_transform, Processor(), NotifyingStore(lake, self._arrived)),
+            invoke,
             FileStore(folder.root),
             settings=settings.delivery,
             on_delivered=partial(_tell, observers.delivered),
@@ -134,9 +142,3 @@ def _tell(observer: Callable[..., None], *news: object) -> None:
         observer(*news)
     except (Exception, SystemExit):
         _logger.exception("an observer of the pipeline failed")
-
-
-def _transform(
-    processor: Processor, lake: NotifyingStore, event: dict[str, object], _context: object
-) -> dict[str, object]:
-    return deliver(event, processor, lake).response

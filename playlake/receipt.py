@@ -60,6 +60,7 @@ class Receipt:
             "query_results_deleted": self.results_deleted,
             "left": sorted({*last.holding, *last.moved}),
             "unreadable": last.unreadable,
+            "under_way": last.under_way,
             "proven": self.proven,
         }
 

@@ -87,10 +87,10 @@ class Retention:
         self, name: str, store: Store, prefix: str, day_of: Callable[[str], str | None]
     ) -> Iterator[Expired]:
         files: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for key, size in store.sizes(prefix):
-            dt = day_of(key)
+        for each in store.entries(prefix):
+            dt = day_of(each.key)
             if dt is not None and dt < self.first_kept.isoformat():
-                files[dt][key] = size
+                files[dt][each.key] = each.bytes
         for dt, sizes in sorted(files.items()):
             yield Expired(name, dt, tuple(sizes), sum(sizes.values()))
 

@@ -1,10 +1,13 @@
 """The local web server: the collector at /events, pages and other routes beside it."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -13,9 +16,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from events.errors import StreamUnavailable
 from ingest.body import MAX_BODY_BYTES
-from ingest.collector import EVENTS_PATH, Collector, refuse_unstored
-from ingest.request import Request, Response, headers_of
+from ingest.collector import EVENTS_PATH, Collected, Collector, refuse_unstored
+from ingest.request import Request, Response
+from playlake.server_protocol import Answer, BoundedProtocol, Take, request_of
 from playlake.site import site
+
+_logger = logging.getLogger("playlake.server")
 
 Submit = Callable[[Sequence[bytes]], Future[None]]
 """Begin to put records on a stream; the future is done when they are durable, or has failed with
@@ -23,6 +29,8 @@ StreamUnavailable."""
 
 Answered = Callable[[Response], None]
 """Hears what each request to /events was answered with, in the event loop: it must be quick."""
+
+_Waiting = tuple[Request, Response, Answer]
 
 SHUTDOWN_SECONDS = 10
 """How long open requests may take to end once the server was told to stop."""
@@ -39,18 +47,24 @@ def create_app(
     routes: Sequence[BaseRoute] = (),
     pages: Path | None = None,
     answered: Answered = _ignore,
-) -> ASGIApp:
+) -> "Site":
     """The whole site: `/events`, and all that `site` serves.
 
     `answered` is not told of a client that hung up before its request was whole.
     """
-    return _Site(_Events(collector, submit, answered), site(routes, pages))
+    return Site(Events(collector, submit, answered), site(routes, pages))
 
 
 def server(
-    app: ASGIApp, host: str, port: int, stopping: Callable[[], None] = lambda: None
+    app: ASGIApp,
+    host: str,
+    port: int,
+    stopping: Callable[[], None] = lambda: None,
+    take: Take | None = None,
 ) -> uvicorn.Server:
     """The server, not yet running; setting its `should_exit` ends `run()`. Port 0 is any free.
+
+    `take` is given what is posted to /events, which `app` then never sees.
 
     `stopping` is called in the event loop when it begins to end, before it waits for the open
     requests: one that would never end by itself is ended there.
@@ -64,6 +78,7 @@ def server(
             app,
             host=host,
             port=port,
+            http=partial(BoundedProtocol, take=take),  # type: ignore[arg-type]
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -87,11 +102,90 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+@dataclass(slots=True)
+class Events:
+    """The collector as an ASGI application, and past ASGI: `playlake.server_protocol.Take`."""
+
+    collector: Collector
+    submit: Submit
+    answered: Answered
+    _records: list[bytes] = field(default_factory=list)
+    _waiting: list[_Waiting] = field(default_factory=list)
+
+    def take(self, request: Request, answer: Answer) -> None:
+        """Collect, and `answer` once the stream has the records: at once when there are none."""
+        response, records = self._collect(request, answer)
+        if records:
+            self._put(records, [(request, response, answer)])
+
+    def take_together(self, request: Request, answer: Answer) -> None:
+        """As `take`, but what is read in one turn of the loop is one put, at its end.
+
+        For a stream to which that is the same, as it is not to Kinesis. A thread that has the first
+        of it before that fights for the GIL with the reading of all the others, a switch for each,
+        and has fewer to commit.
+        """
+        response, records = self._collect(request, answer)
+        if records:
+            self._records += records
+            self._waiting.append((request, response, answer))
+            if len(self._waiting) == 1:
+                asyncio.get_running_loop().call_soon(self._submit)
+
+    def _collect(self, request: Request, answer: Answer) -> Collected:
+        collected = self.collector.collect(request)
+        if not collected.records:
+            self.answered(collected.response)
+            answer(collected.response)
+        return collected
+
+    def _submit(self) -> None:
+        records, waiting = self._records, self._waiting
+        self._records, self._waiting = [], []
+        self._put(records, waiting)
+
+    def _put(self, records: Sequence[bytes], waiting: list[_Waiting]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            submitted = self.submit(records)
+        except Exception as error:  # noqa: BLE001 (whatever it was, nobody is left waiting)
+            submitted = Future()
+            submitted.set_exception(error)
+
+        def wake(_done: Future[None]) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._settle, submitted, waiting)
+
+        submitted.add_done_callback(wake)
+
+    def _settle(self, submitted: Future[None], waiting: list[_Waiting]) -> None:
+        failed = submitted.exception()
+        if failed is not None and not isinstance(failed, StreamUnavailable):
+            _logger.error("a put failed by an error of ours", exc_info=failed)
+            failed = StreamUnavailable(f"{type(failed).__name__}: {failed}")
+        for request, response, answer in waiting:
+            told = response if failed is None else refuse_unstored(request, self.collector, failed)
+            self.answered(told)
+            answer(told)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = await _request(scope, receive)
+        if request is not None:
+            answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+
+            def answer(response: Response) -> None:
+                if not answered.done():  # cancelled, when the server ends
+                    answered.set_result(response)
+
+            self.take(request, answer)
+            await _send(send, await answered)
+
+
 @dataclass(frozen=True, slots=True)
-class _Site:
+class Site:
     """Requests to the collector past every framework: they are the many, and they are counted."""
 
-    events: ASGIApp
+    events: Events
     others: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,42 +193,13 @@ class _Site:
         await (self.events if is_event else self.others)(scope, receive, send)
 
 
-@dataclass(frozen=True, slots=True)
-class _Events:
-    """The collector as an ASGI application."""
-
-    collector: Collector
-    submit: Submit
-    answered: Answered
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = await _request(scope, receive)
-        if request is not None:
-            response = await self._answer(request)
-            self.answered(response)
-            await _send(send, response)
-
-    async def _answer(self, request: Request) -> Response:
-        """As `ingest.collector.serve`, without a thread waiting for the stream."""
-        response, records = self.collector.collect(request)
-        try:
-            if records:
-                await asyncio.wrap_future(self.submit(records))
-        except StreamUnavailable as unavailable:
-            return refuse_unstored(request, self.collector, unavailable)
-        return response
-
-
 async def _request(scope: Scope, receive: Receive) -> Request | None:
     """The request, its body read no further than shows that it is too large; None if hung up."""
-    headers = headers_of(
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
-    )
-    request = Request(scope["method"], scope["path"], headers, b"")
+    request = request_of(scope, b"")
     if request.declared_length > MAX_BODY_BYTES:
         return request
     body = await _body(receive)
-    return None if body is None else Request(request.method, request.path, headers, body)
+    return None if body is None else replace(request, body=body)
 
 
 async def _body(receive: Receive) -> bytes | None:

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from playlake.pipeline import LocalPipeline
 from playlake.server import create_app, server
+from playlake.server_protocol import Take
 
 _STARTUP_SECONDS = 10
 
@@ -18,15 +19,18 @@ _STARTUP_SECONDS = 10
 def serving(pipeline: LocalPipeline) -> Iterator[str]:
     """Serve and deliver; gives the URL. Leaving it delivers all that was accepted, then returns."""
     app = create_app(pipeline.collector, pipeline.spool.submit)
-    with pipeline.start(), serving_app(app) as url:
+    with pipeline.start(), serving_app(app, take=app.events.take_together) as url:
         yield url
 
 
 @contextmanager
-def serving_app(app: ASGIApp, host: str = "127.0.0.1") -> Iterator[str]:
-    """Serve an application on a free port; gives the URL. Leaving it ends the open requests."""
+def serving_app(app: ASGIApp, host: str = "127.0.0.1", take: Take | None = None) -> Iterator[str]:
+    """Serve an application on a free port; gives the URL. Leaving it ends the open requests.
+
+    `take`: see `playlake.server.server`.
+    """
     with socket.create_server((host, 0)) as listening:
-        web = server(app, host, 0)
+        web = server(app, host, 0, take=take)
         thread = threading.Thread(target=web.run, kwargs={"sockets": [listening]}, name="server")
         thread.start()
         try:

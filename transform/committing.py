@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from events.layout import is_of_others, object_key, parse_key
 from transform.archive import archive_key, packed
 from transform.batch import write
-from transform.compaction import read_parquet
 from transform.failed import FAILED, Failed, failed_line
 from transform.gathering import Before, Gathered, Unprocessable
 from transform.ledger import Totals
 from transform.parquet import DataObject, data_objects, digest, encode
 from transform.presence import EventIds, absent
+from transform.reading import read_parquet
 from transform.store import Store
 
 _CODE, _SOURCE = "Consumer.ProcessingFailed", "playlake consume"
@@ -75,7 +75,7 @@ def _not_there(each: DataObject, lake: Store, before: Before) -> Iterable[DataOb
     if len(left) == len(rows):
         yield each
     elif len(left):
-        yield DataObject(object_key(table, dt, digest(left)), encode(left))
+        yield DataObject(object_key(table, dt, digest(left["event_id"])), encode(left))
 
 
 def _error_record(failed: Unprocessable) -> bytes:

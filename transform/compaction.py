@@ -1,57 +1,114 @@
-"""Compaction: the files of one partition, made one, each event once."""
+"""Compaction: files of one partition, made one, each event once."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from events.arrow import schema
-from events.layout import REPLACES, compacted_key, replaced_keys
+from events.layout import REPLACES, compacted_key
 from events.table import Table
-from transform.enrich import distinct
-from transform.parquet import digest, encode
+from transform.merging import Survey, TooMuch, merged, survey
+from transform.packing import Memory
+from transform.parquet import written
+from transform.reading import DataRows
 from transform.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
-    """What a compaction did: `replaced` keys became `key`, which holds `rows`."""
+    """What a compaction did: `replaced` keys became `key`, which holds `rows`.
 
-    key: str
+    `key` is None when every event was in a file beside them already.
+    """
+
+    table: str
+    dt: str
+    key: str | None
     replaced: tuple[str, ...]
     rows: int
     duplicates: int
+    bytes: int = 0
+    """Of the object; what a file that is not written takes is 0."""
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """`key`, if there is one."""
+        return () if self.key is None else (self.key,)
 
 
-class TooMuch(Exception):
-    """The rows take more memory than they may; nothing was written."""
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A compaction whose object is not in the store yet."""
+
+    done: Compacted
+    data: bytes = field(repr=False)
+
+    def put(self, store: Store) -> None:
+        """Write the object. Raises `events.errors.StoreUnavailable`."""
+        if self.done.key is not None:
+            store.put(self.done.key, self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Compactor:
+    """Makes files one. Without `memory` it takes what it needs."""
+
+    store: Store
+    memory: Memory | None = None
+
+    def build(
+        self, table: Table, dt: str, keys: Sequence[str], beside: Sequence[str] = ()
+    ) -> Built:
+        """Make one object of the distinct rows of `keys`, files of one partition.
+
+        Of events with the same event_id the one received first stays, but none that a file `beside`
+        them holds, which stays as it is. A file whose successor is among them all adds no rows:
+        what was taken out of it (`transform.rewriting`) stays out. The object names the files that
+        it replaces in its metadata (`events.layout.REPLACES`), so that whoever finds it beside them
+        knows which to believe; deleting them is the caller's, once the catalog has it.
+
+        Nothing is written. Raises `events.errors.StoreUnavailable`, KeyError for a key that is not
+        there, ValueError for what is no Parquet of the table's, and TooMuch for what takes more
+        memory than it may.
+        """
+        files = {key: self._open(key, table) for key in sorted(keys)}
+        rows = sum(file.rows for file in files.values())
+        if self.memory is not None and rows > self.memory.rows:
+            raise TooMuch(f"{len(files)} files are {rows:,} rows")
+        # A file beside them is read when its turn comes, and let go.
+        others = {key: self._open(key, table).replaces for key in beside}
+        outlived = superseded({key: file.replaces for key, file in files.items()} | others)
+        counting = [file for key, file in files.items() if key not in outlived]
+        surveyed = survey(table, counting, (self._open(key, table) for key in beside))
+        kept = surveyed.rows
+        key = compacted_key(table.name, dt, surveyed.digest) if kept else None
+        replaced = tuple(each for each in files if each != key)
+        done = Compacted(table.name, dt, key, replaced, kept, rows - kept)
+        data = self._encoded(table, counting, surveyed, done) if kept else b""
+        return Built(replace(done, bytes=len(data)), data)
+
+    def _open(self, key: str, table: Table) -> DataRows:
+        return DataRows(self.store.get(key), table)
+
+    def _encoded(
+        self, table: Table, files: Sequence[DataRows], surveyed: Survey, done: Compacted
+    ) -> bytes:
+        most_bytes = None if self.memory is None else self.memory.arrow_bytes
+        return written(
+            schema(table),
+            merged(table, files, surveyed, most_bytes),
+            done.rows,
+            {REPLACES: json.dumps(done.replaced)},
+        )
 
 
 def compact(
-    store: Store, table: Table, dt: str, keys: Sequence[str], most_bytes: int | None = None
+    store: Store, table: Table, dt: str, keys: Sequence[str], beside: Sequence[str] = ()
 ) -> Compacted:
-    """Write the distinct rows of `keys`, files of one partition, as one object.
-
-    Of events with the same event_id the one received first stays. A file whose successor is among
-    them adds no rows: what was taken out of it (`transform.rewriting`) stays out. The object names
-    the files that it replaces in its metadata (`events.layout.REPLACES`), so that whoever finds it
-    beside them knows which to believe; deleting them is the caller's, once the catalog has taken
-    the object.
-    Raises `events.errors.StoreUnavailable`, and TooMuch for more than `most_bytes` in Arrow; then
-    nothing has changed.
-    """
-    read = _read_all(store, table, sorted(keys), most_bytes)
-    outlived = superseded({key: replaces for key, (_, replaces) in read.items()})
-    rows = pa.concat_tables([rows for key, (rows, _) in read.items() if key not in outlived])
-    kept = distinct(rows.sort_by("received_at"))
-    kept = kept.sort_by([(name, "ascending") for name in table.sort_by])
-    key = compacted_key(table.name, dt, digest(kept))
-    replaced = tuple(each for each in sorted(keys) if each != key)
-    store.put(key, encode(kept, {REPLACES: json.dumps(replaced)}))
-    before = sum(len(each) for each, _ in read.values())
-    return Compacted(key, replaced, len(kept), before - len(kept))
+    """`Compactor.build`, and write what was built."""
+    built = Compactor(store).build(table, dt, keys, beside)
+    built.put(store)
+    return built.done
 
 
 def superseded(replaces: Mapping[str, Collection[str]]) -> set[str]:
@@ -68,54 +125,3 @@ def superseded(replaces: Mapping[str, Collection[str]]) -> set[str]:
         reached |= found
         begun += found
     return reached & named
-
-
-def _read_all(
-    store: Store, table: Table, keys: Sequence[str], most_bytes: int | None
-) -> dict[str, tuple[pa.Table, tuple[str, ...]]]:
-    read: dict[str, tuple[pa.Table, tuple[str, ...]]] = {}
-    size = 0
-    for key in keys:
-        read[key] = _read(store.get(key), table)
-        size += read[key][0].nbytes
-        if most_bytes is not None and size > most_bytes:
-            raise TooMuch(f"{len(read)} of {len(keys)} files are {size} bytes in memory")
-    return read
-
-
-def read_rows(store: Store, key: str, table: Table) -> pa.Table:
-    """A file's rows in the table's schema of today: a column it lacks is null.
-
-    Raises `events.errors.StoreUnavailable`, KeyError when the file is gone, and ValueError when it
-    is torn, damaged, or no Parquet of the table's.
-    """
-    return _read(store.get(key), table)[0]
-
-
-def read_parquet(
-    data: bytes, columns: Sequence[str] | None = None
-) -> tuple[pa.Table, tuple[str, ...]]:
-    """A data file's rows, of these columns only, and the keys that it replaces. Raises ValueError
-    for what is no whole Parquet file."""
-    try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        return file.read(columns), replaced_keys(file.metadata.metadata or {})
-    except (OSError, NotImplementedError) as error:
-        # Of a page that is damaged, and of a compression that nobody knows: no ValueErrors.
-        raise ValueError(str(error)) from error
-
-
-def _read(data: bytes, table: Table) -> tuple[pa.Table, tuple[str, ...]]:
-    rows, replaces = read_parquet(data)
-    try:
-        return pa.table(list(_columns(rows, table)), schema=schema(table)), replaces
-    except NotImplementedError as error:  # what pyarrow raises where one type is never another
-        raise ValueError(str(error)) from error
-
-
-def _columns(rows: pa.Table, table: Table) -> Iterator[pa.ChunkedArray]:
-    for field in schema(table):
-        if field.name in rows.schema.names:
-            yield rows[field.name].cast(field.type)
-        else:
-            yield pa.nulls(len(rows), field.type)

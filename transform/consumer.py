@@ -42,6 +42,8 @@ class Committed:
     size: int
     """The bytes of the records' data, before base64."""
     written: Totals
+    rejected: int
+    """How many of the batch's events broke their types' rules."""
     again: bool
     """A writer before had begun it, and may have written some or all of it."""
     seconds: float
@@ -235,6 +237,7 @@ class ShardConsumer:
                 gathered.records,
                 gathered.size,
                 written,
+                gathered.rejected,
                 begun is not None,
                 self._clock.monotonic() - began,
                 self._clock.wall_ms() - gathered.arrived_ms,

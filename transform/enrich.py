@@ -3,28 +3,32 @@
 Columns, not rows: each step is one vectorised pass over the batch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from events.arrow import ARROW_TYPES, schema
-from events.declaration import COLUMN_TYPES, EventType, FieldType
-from events.fields import COLLECTED, DEVICE_COLUMNS
+from events.declaration import EventType, FieldType
+from events.fields import DEVICE_COLUMNS
 from events.registry import table_of
-from events.table import PARTITION_KEY
+from events.table import PARTITION_KEY, Column, ColumnType, Table
 from events.validation import Misfit
+from transform.columns import Columns
 from transform.decode import TypedEvents
 from transform.devices import Device, parse_device
 from transform.formula import evaluate
 from transform.identity import identities
 from transform.rejects import Reject
-from transform.times import AHEAD_MS, DAY_MS, days, impossible, to_ms
+from transform.times import AHEAD_MS, DAY_MS, days, impossible
 
-Columns = dict[str, Any]  # by name, pa.Array of one length
+DICTIONARY = pa.dictionary(pa.int32(), pa.string())
+_DEVICE_TEXTS = {
+    "user_agent",
+    *(each.name for each in DEVICE_COLUMNS if each.type is ColumnType.TEXT),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ def enrich(typed: TypedEvents, max_late_days: int | None) -> Enriched:
     `max_late_days` bounds how long before it was received an event may have been logged; None
     believes every time in the past.
     """
-    columns = _field_columns(typed)
+    columns = typed.fields.columns()
     _settle_times(columns, typed)
     own_ids = columns["event_id"]
     columns["event_id"] = _identities(own_ids, typed)
@@ -56,21 +60,9 @@ def enrich(typed: TypedEvents, max_late_days: int | None) -> Enriched:
     ]
     rejected = _first_broken(verdicts)
     table = _table(columns, typed)
-    if rejected:
-        table = table.filter(_all_but(rejected, len(table)))
+    dropped = rejected.keys() | _again(table["event_id"], rejected)
     rejects = _rejects(typed, columns["received_at"], own_ids, rejected)
-    return Enriched(in_order(distinct(table), typed.event_type.sort_by), rejects)
-
-
-def _field_columns(typed: TypedEvents) -> Columns:
-    columns = {}
-    for field in (*typed.event_type.fields, *COLLECTED):
-        values = list(map(attrgetter(field.name), typed.events))
-        time = field.type is FieldType.TIME
-        arrow_type = pa.float64() if time else ARROW_TYPES[COLUMN_TYPES[field.type]]
-        column = pa.array(values, arrow_type)
-        columns[field.name] = to_ms(column) if time else column
-    return columns
+    return Enriched(in_order(table, typed.event_type.sort_by, dropped), rejects)
 
 
 def _settle_times(columns: Columns, typed: TypedEvents) -> None:
@@ -134,10 +126,6 @@ def _first_broken(verdicts: Sequence[tuple[Misfit, pa.Array]]) -> dict[int, Misf
     return dict(sorted(broken.items()))
 
 
-def _all_but(rejected: dict[int, Misfit], rows: int) -> pa.Array:
-    return pa.array([row not in rejected for row in range(rows)])
-
-
 def _rejects(
     typed: TypedEvents, received: pa.Array, own_ids: pa.Array, rejected: dict[int, Misfit]
 ) -> list[Reject]:
@@ -155,13 +143,20 @@ def _rejects(
 
 def _table(columns: Columns, typed: TypedEvents) -> pa.Table:
     columns |= _device_columns(columns["user_agent"])
-    rows = len(typed.events)
+    rows = len(typed)
     columns["properties"] = _sparse(typed.properties, rows)
     columns["event_name"] = _sparse(typed.names, rows)
-    table_schema = schema(table_of(typed.event_type))
-    arrays = [columns[field.name].cast(field.type) for field in table_schema]
-    partition_key = pa.field(PARTITION_KEY, pa.string(), nullable=False)
-    return pa.table([*arrays, columns[PARTITION_KEY]], schema=table_schema.append(partition_key))
+    made = _schema(table_of(typed.event_type))
+    return pa.table([columns[name] for name in made.names], made)
+
+
+def _schema(table: Table) -> pa.Schema:
+    """The table's, with `dt`; what devices make is kept as the dictionary that it comes as."""
+    fields = [
+        pa.field(each.name, DICTIONARY, each.nullable) if each.name in _DEVICE_TEXTS else each
+        for each in schema(table)
+    ]
+    return pa.schema([*fields, pa.field(PARTITION_KEY, pa.string(), nullable=False)])
 
 
 def _sparse(values: dict[int, str], rows: int) -> pa.Array:
@@ -172,27 +167,54 @@ def _sparse(values: dict[int, str], rows: int) -> pa.Array:
 
 def _device_columns(agents: pa.Array) -> Columns:
     """Each distinct agent is parsed once a batch, and once in all while the cache remembers it."""
-    encoded = pc.fill_null(agents, "").dictionary_encode()
-    devices: list[Device] = [parse_device(agent) for agent in encoded.dictionary.to_pylist()]
-    return {
-        column.name: pa.array(
-            list(map(attrgetter(column.name), devices)), ARROW_TYPES[column.type]
-        ).take(encoded.indices)
-        for column in DEVICE_COLUMNS
-    }
+    encoded = agents.dictionary_encode()
+    devices: list[Device] = list(map(parse_device, ["", *encoded.dictionary.to_pylist()]))
+    # No agent is an agent too: the first.
+    places = pc.fill_null(pc.add(encoded.indices, 1), 0)
+    columns = {column.name: _device_column(column, devices, places) for column in DEVICE_COLUMNS}
+    return columns | {"user_agent": encoded}
+
+
+def _device_column(column: Column, devices: Sequence[Device], places: pa.Array) -> pa.Array:
+    values = list(map(attrgetter(column.name), devices))
+    if column.type is not ColumnType.TEXT:
+        return pa.array(values, ARROW_TYPES[column.type]).take(places)
+    # Devices share their words: by the device's place to its word's, and that is all there is.
+    words = pa.array(values, pa.string()).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(words.indices.take(places), words.dictionary)
 
 
 def distinct(table: pa.Table) -> pa.Table:
     """The table without the later of two rows of one event_id."""
-    ids = table["event_id"]
+    again = _again(table["event_id"])
+    return (
+        table.filter(_without(pa.array(range(len(table)), pa.uint64()), again)) if again else table
+    )
+
+
+def in_order(
+    table: pa.Table, sort_by: Sequence[str], without: Collection[int] = frozenset()
+) -> pa.Table:
+    """The table's rows by dt, and each day's as its files are sorted; none of those `without`."""
+    keys = [(name, "ascending") for name in (PARTITION_KEY, *sort_by)]
+    rows = pc.sort_indices(table, sort_keys=keys)
+    return table.take(rows.filter(_without(rows, without)) if without else rows)
+
+
+def _again(ids: pa.ChunkedArray, without: Collection[int] = frozenset()) -> set[int]:
+    """The rows whose id an earlier one has, of all but those `without`."""
     if pc.count_distinct(ids).as_py() == len(ids):
-        return table
-    first: dict[str, int] = {}
+        return set()
+    seen: set[str] = set()
+    again = set()
     for row, event_id in enumerate(ids.to_pylist()):
-        first.setdefault(event_id, row)
-    return table.take(pa.array(first.values(), pa.int64()))
+        if row in without:
+            continue
+        if event_id in seen:
+            again.add(row)
+        seen.add(event_id)
+    return again
 
 
-def in_order(table: pa.Table, sort_by: Sequence[str]) -> pa.Table:
-    """The table's rows by dt, and each day's as its files are sorted."""
-    return table.sort_by([(name, "ascending") for name in (PARTITION_KEY, *sort_by)])
+def _without(rows: pa.Array, those: Collection[int]) -> pa.Array:
+    return pc.invert(pc.is_in(rows, value_set=pa.array(list(those), pa.uint64())))

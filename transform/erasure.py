@@ -6,9 +6,9 @@ picks; a run that comes after finds what is left by looking. A data file gets a 
 its name says which batch it is, whoever reads the archive never sees a line twice or not at all,
 and there is no moment with two of it.
 
-Nothing stands still meanwhile. A compaction that had read a file before it was rewritten writes the
-person's rows again, under another name. So the proof that nothing is left is a whole pass that
-found nothing, and passes are repeated until one did.
+Nothing stands still meanwhile: a batch that is delivered again brings the person's rows back. So
+the proof that nothing is left is a whole pass that found nothing, and passes are repeated until one
+did.
 """
 
 from collections import Counter
@@ -20,9 +20,10 @@ import pyarrow.compute as pc
 
 from events.layout import parse_key
 from events.registry import REGISTRY
-from transform.compaction import read_parquet
+from transform.ledger import shards_under_way
 from transform.lines import Unreadable, stripped
 from transform.person import Person
+from transform.reading import read_parquet
 from transform.rewriting import Rewritten, without
 from transform.store import Archive, Stale, Store
 
@@ -65,6 +66,9 @@ class Pass:
     in another by now."""
     unreadable: dict[str, str] = field(default_factory=dict)
     """Objects of which nobody can say what they hold, and why."""
+    under_way: list[str] = field(default_factory=list)
+    """Shards of which a batch is begun and not complete: whoever goes on with it, the worker or,
+    after its death, another one, writes all of its events again."""
 
     @property
     def settled(self) -> bool:
@@ -74,7 +78,7 @@ class Pass:
     @property
     def proves(self) -> bool:
         """Whether nothing is left, so far as could be seen."""
-        return self.settled and not self.unreadable
+        return self.settled and not self.unreadable and not self.under_way
 
 
 def _ignore(_done: float, _total: float) -> None:
@@ -144,6 +148,7 @@ class Erasure:
             done.files += 1
             done.bytes += held.size
             self.tell(done.bytes, total)
+        done.under_way = list(shards_under_way(self.archive))
         return done
 
     def _look_at(self, held: Held, done: Pass, found: Callable[[Held, Pass], object]) -> None:
@@ -187,12 +192,12 @@ class Erasure:
 def _objects(lake: Store, archive: Store) -> Iterator[Held]:
     # The archive first: what is replayed from it while this runs is looked for after it.
     for kind in ARCHIVES:
-        for key, size in archive.sizes(f"{kind}/"):
-            yield Held(kind, key, size)
+        for each in archive.entries(f"{kind}/"):
+            yield Held(kind, each.key, each.bytes)
     for table in REGISTRY.tables:
-        for key, size in lake.sizes(f"{table.name}/"):
-            if parse_key(key):
-                yield Held(table.name, key, size)
+        for each in lake.entries(f"{table.name}/"):
+            if parse_key(each.key):
+                yield Held(table.name, each.key, each.bytes)
 
 
 def _count_rows(data: bytes, person: Person) -> int:

@@ -10,8 +10,10 @@ import pybase64
 from isal import igzip
 
 from events.registry import REGISTRY
+from events.rejected import REJECTED_EVENTS
 from transform.enrich import distinct, in_order
 from transform.ledger import Place
+from transform.parquet import plain
 from transform.process import Processor
 from transform.records import RawRecord, Result
 
@@ -71,6 +73,11 @@ class Gathered:
     def rows(self) -> int:
         """In all its tables."""
         return sum(len(table) for table in self.tables.values())
+
+    @property
+    def rejected(self) -> int:
+        """The rows of `rejected_events` among them."""
+        return len(self.tables.get(REJECTED_EVENTS.name, ()))
 
 
 class Gathering:
@@ -153,7 +160,8 @@ class Gathering:
         """Keep the records' rows; gives those whose lines can be archived."""
         raw = [RawRecord(str(each.place), each.data, each.arrived_ms) for each in records]
         processed = self._processor.process(raw, now_ms=records[0].arrived_ms)
-        for name, table in processed.tables.items():
+        for name, found in processed.tables.items():
+            table = plain(found)
             self._tables.setdefault(name, []).append(table)
             self.held += table.nbytes
         outcomes = zip(records, processed.outcomes, strict=True)

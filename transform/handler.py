@@ -1,24 +1,23 @@
-"""The Lambdas of the transform: one for Firehose's batches, one that compacts by the clock."""
+"""The Lambda of the transform: Firehose's batches."""
 
 import os
 from functools import cache
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import MetricUnit
 
+from events.cold_start import ahead
 from transform.batch import PUTS_AT_ONCE, deliver
 from transform.process import Processor, Settings
 from transform.settings import TransformSettings, open_store
 from transform.store import Store
-from transform.sweep import sweep
 
-logger, metrics, tracer = Logger(), Metrics(namespace="playlake"), Tracer()
+logger, metrics = Logger(), Metrics(namespace="playlake")
 copy_config_to_registered_loggers(logger, include={"playlake.transform"})
 
 
-@tracer.capture_lambda_handler(capture_response=False)
 @logger.inject_lambda_context
 def transform(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Firehose's: see `transform.batch.deliver`. An error makes Firehose invoke again."""
@@ -31,15 +30,9 @@ def transform(event: dict[str, Any], _context: object) -> dict[str, Any]:
     return delivered.response
 
 
-@tracer.capture_lambda_handler(capture_response=False)
-@logger.inject_lambda_context
-def compact(_event: object, _context: object) -> dict[str, Any]:
-    """The schedule's: see `transform.sweep.sweep`."""
-    done = sweep(_wired(TransformSettings.from_environment(os.environ))[1]).to_dict()
-    logger.info("compacted", **done)
-    return done
-
-
 @cache
 def _wired(settings: TransformSettings) -> tuple[Processor, Store]:
     return Processor(settings=Settings(settings.max_late_days)), open_store(settings.lake_uri)
+
+
+ahead(lambda: _wired(TransformSettings.from_environment(os.environ)))

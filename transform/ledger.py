@@ -8,13 +8,14 @@ the batch, and the other is told that it is overtaken.
 """
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 import msgspec
 
 from events.errors import PlaylakeError
-from transform.store import Stale, Version, VersionedStore
+from transform.store import Archive, Stale, Version, VersionedStore
 
 FORMAT = 1
 _FOLDER = "consumed"
@@ -183,6 +184,14 @@ def encode(standing: Standing) -> bytes:
         standing.arn,
     )
     return msgspec.json.encode(written)
+
+
+def shards_under_way(store: Archive) -> Iterator[str]:
+    """The keys of the standings that say that a batch is begun. Raises PlaylakeError."""
+    for key in store.keys(f"{_FOLDER}/"):
+        found = store.load(key)
+        if found is not None and decode(found.data).begun is not None:
+            yield key
 
 
 def decode(data: bytes) -> Standing:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transform.compaction import read_parquet
+from transform.reading import read_parquet
 from transform.store import Store
 
 _logger = logging.getLogger("playlake.transform")

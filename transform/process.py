@@ -22,7 +22,8 @@ class Processed(NamedTuple):
     """What a batch became."""
 
     tables: dict[str, Any]
-    """By table name, the rows (`pyarrow.Table`) with a last column `dt`; no table without rows."""
+    """By table name, the rows (`pyarrow.Table`) with a last column `dt`; no table without rows.
+    What was parsed of the agent comes as dictionaries: see `transform.parquet.plain`."""
     outcomes: list[Outcome]
     """One per record, in the order given."""
 
@@ -52,7 +53,7 @@ class Processor:
         rejects = list(decoded.rejects)
         tables = {}
         for typed in decoded.by_type:
-            if typed.events:
+            if len(typed):
                 enriched = enrich(typed, self._settings.max_late_days)
                 tables[typed.event_type.table] = enriched.table
                 rejects += enriched.rejects

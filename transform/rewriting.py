@@ -13,10 +13,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from events.arrow import schema
 from events.layout import REPLACES, object_key, parse_key
 from events.registry import REGISTRY
-from transform.compaction import read_rows
-from transform.parquet import digest, encode
+from transform.parquet import GROUP_ROWS, digest, written
+from transform.reading import DataRows
 from transform.store import Store
 
 Drop = Callable[[pa.Table], Any]
@@ -39,25 +40,32 @@ class Rewritten:
 def without(store: Store, key: str, drop: Drop) -> Rewritten | None:
     """Write what is left of a data file beside it; None when nothing is to go.
 
-    Raises `events.errors.StoreUnavailable`, KeyError when the file is gone, and ValueError when it
-    is no Parquet.
+    The file's rows are read a part at a time, whatever its size. Raises
+    `events.errors.StoreUnavailable`, KeyError when the file is gone, and ValueError when it is no
+    Parquet.
     """
     parsed = parse_key(key)
     assert parsed is not None, "a data file's key"
-    table, dt = parsed
-    rows = read_rows(store, key, REGISTRY.table(table))
-    gone = drop(rows)
-    if not pc.any(gone).as_py():
+    table = REGISTRY.table(parsed[0])
+    file = DataRows(store.get(key), table)
+    columns = schema(table)
+    gone, ids = columns.empty_table(), pa.chunked_array([], pa.string())
+    for rows in file.batches(columns.names, GROUP_ROWS):
+        dropped = drop(rows)
+        gone = pa.concat_tables([gone, rows.filter(dropped)])
+        left = rows["event_id"].filter(pc.invert(dropped))
+        ids = pa.chunked_array([*ids.chunks, *left.chunks], pa.string())
+    if not len(gone):
         return None
-    left = rows.filter(pc.invert(gone))
-    if not len(left):
-        return Rewritten(key, (), rows, 0)
-    added = object_key(table, dt, _name(key, left))
-    store.put(added, encode(left, {REPLACES: json.dumps([key])}))
-    return Rewritten(key, (added,), rows.filter(gone), len(left))
+    if not len(ids):
+        return Rewritten(key, (), gone, 0)
+    added = object_key(*parsed, _name(key, ids))
+    parts = (rows.filter(pc.invert(drop(rows))) for rows in file.batches(columns.names, GROUP_ROWS))
+    store.put(added, written(columns, parts, len(ids), {REPLACES: json.dumps([key])}))
+    return Rewritten(key, (added,), gone, len(ids))
 
 
-def _name(key: str, left: pa.Table) -> str:
+def _name(key: str, left: pa.ChunkedArray) -> str:
     # Not by the rows alone: a file of the same rows may have been replaced before, and a catalog
     # never counts that one's name again.
     return "r" + hashlib.sha256(f"{key} {digest(left)}".encode()).hexdigest()[:32]

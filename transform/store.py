@@ -2,7 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Entry(NamedTuple):
+    """An object, as a listing has it; `modified` is epoch seconds."""
+
+    key: str
+    bytes: int
+    modified: float
 
 
 class Store(Protocol):
@@ -24,8 +32,8 @@ class Store(Protocol):
     def keys(self, prefix: str = "") -> Iterator[str]:
         """The keys that begin with `prefix`, in lexical order."""
 
-    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """`keys`, each with its object's bytes."""
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """`keys`, each with its object's bytes and when it was written."""
 
     def delete(self, key: str) -> None:
         """Remove the object; one that is not there is removed already."""
@@ -62,3 +70,6 @@ class VersionedStore(Protocol):
 
 class Archive(Store, VersionedStore, Protocol):
     """Objects that are written once, and some that change: what every driver is."""
+
+    def copy(self, source: str, target: str) -> None:
+        """`put` at `target` what `get` gives of `source`, without its bytes coming here."""

@@ -1,23 +1,50 @@
 """Compacting a whole lake by the clock, where nobody watches its partitions grow."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
-from events.layout import parse_key
+from events.layout import is_of_others, parse_key
 from events.registry import REGISTRY
-from transform.compaction import Compacted, TooMuch, compact
-from transform.store import Store
+from events.table import Table
+from transform.compaction import Built, Compacted, Compactor, superseded
+from transform.merging import TooMuch
+from transform.packing import DEFAULT_MEGABYTES, FILE_BYTES, Memory, Packed, Sized, halves, packed
+from transform.reading import DataRows
+from transform.store import Entry, Store
 
 _logger = logging.getLogger("playlake.transform")
 
-MOST_BYTES = 32 * 2**20
-"""What of a partition is compacted at once: as Arrow it takes about thirty times as much memory."""
-MOST_ARROW_BYTES = 384 * 2**20
-"""What of it is held at once, where events repeat themselves and a small file is large in memory.
-All in all a compaction takes four times as much, of the 2 GB that the function has."""
+
+class Swap(Protocol):
+    """How a compaction's object comes to count in place of the files that it replaces."""
+
+    def swap(self, built: Built) -> bool:
+        """Write the object and let what it replaces go, some time before `finish` ends; False when
+        one of those was gone already, and then nothing has changed."""
+
+    def finish(self) -> None:
+        """See every swap to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainSwap:
+    """Puts, then deletes. A file is deleted only after another that holds its events is there; who
+    reads in between, and does not know which file replaces which, counts rows twice."""
+
+    store: Store
+
+    def swap(self, built: Built) -> bool:
+        """See `Swap.swap`."""
+        built.put(self.store)
+        for key in built.done.replaced:
+            self.store.delete(key)
+        return True
+
+    def finish(self) -> None:
+        """See `Swap.finish`: each has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +53,33 @@ class Growth:
 
     table: str
     dt: str
-    files: tuple[tuple[str, int], ...]
+    files: tuple[Sized, ...]
+
+    def __str__(self) -> str:
+        return f"{self.table} dt={self.dt}, {len(self.files)} files"
 
     @property
     def bytes(self) -> int:
         """Of all the files together."""
         return sum(size for _, size in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What of a lake is looked at; all of it by default."""
+
+    tables: Collection[str] = ()
+    dts: Collection[str] = ()
+    written_before: float | None = None
+    """Epoch seconds: only files from before then become others."""
+
+    def holds(self, table: str, dt: str) -> bool:
+        """Whether a partition is within it."""
+        return (not self.tables or table in self.tables) and (not self.dts or dt in self.dts)
+
+    def is_old(self, entry: Entry) -> bool:
+        """Whether a file has been there for long enough."""
+        return self.written_before is None or entry.modified < self.written_before
 
 
 @dataclass(slots=True)
@@ -40,105 +88,134 @@ class Swept:
 
     compacted: list[Compacted] = field(default_factory=list)
     too_large: list[Growth] = field(default_factory=list)
-    """Partitions that stay several files: an event that is in two of them stays twice."""
+    """Files that take more memory, as one, than there may be: they stay as they are."""
     unreadable: list[Growth] = field(default_factory=list)
+    not_reached: list[Growth] = field(default_factory=list)
+    """When the time was over."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Counts, and by name each partition that is not one file now: fit for a line of a log."""
+        """Counts, and by name what is not as it is to be: fit for a line of a log."""
         return {
-            "partitions": len({parse_key(each.key) for each in self.compacted}),
+            "partitions": len({(each.table, each.dt) for each in self.compacted}),
             "files": sum(len(each.replaced) for each in self.compacted),
             "duplicates": sum(each.duplicates for each in self.compacted),
-            "too_large": [_named(each) for each in self.too_large],
-            "unreadable": [_named(each) for each in self.unreadable],
+            "too_large": [str(each) for each in self.too_large],
+            "unreadable": [str(each) for each in self.unreadable],
+            "not_reached": [str(each) for each in self.not_reached],
         }
 
 
-def sweep(
-    store: Store, most_bytes: int = MOST_BYTES, most_arrow_bytes: int = MOST_ARROW_BYTES
-) -> Swept:
-    """Make each partition's files one, its duplicates dropped, and delete what that replaced.
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Makes each partition's small files large ones, its duplicates dropped.
 
-    A partition over `most_bytes`, or over `most_arrow_bytes` once it is read, is named, and
-    compacted by groups of its files. One with a file that cannot be read keeps that file, and those
-    of its group, and is named too.
+    A group that takes more than `memory` is halved, and named when it is two files or one. A group
+    with a file that cannot be read stays as it is, and is named.
 
-    Safe to interrupt, to run again and to run twice at once. A file is deleted only after another
-    that holds its events was there; that one, only after one that holds more; and the names of
-    compacted files say which events they hold, so this never comes round to a file that is gone.
-    What outlives what replaced it is dropped as duplicates the next time. Raises
-    `events.errors.StoreUnavailable`.
+    Safe to interrupt and to run again: a file goes only after another that holds its events is
+    there. Two at once lose nothing; what one of them outlived is dropped as duplicates the next
+    time. The names of compacted files say which events they hold, so this never comes round to a
+    file that is gone.
     """
-    swept = Swept()
-    for growth in _grown(store):
-        if growth.bytes > most_bytes:
-            _logger.warning("%s has %d bytes: too large", _named(growth), growth.bytes)
-            swept.too_large.append(growth)
-        for group in _groups(growth, most_bytes):
-            _compact(store, group, most_arrow_bytes, swept)
-    return swept
 
+    store: Store
+    swap: Swap
+    memory: Memory = Memory.of(DEFAULT_MEGABYTES)  # noqa: RUF009 (frozen)
+    file_bytes: int = FILE_BYTES
+    has_time: Callable[[], bool] = lambda: True
+    """Asked before each group: whether there is time for one more."""
+    tell: Callable[[Compacted], None] = lambda _done: None
 
-def _compact(store: Store, group: Growth, most_arrow_bytes: int, swept: Swept) -> None:
-    keys, rest = [key for key, _ in group.files], list[Growth]()
-    try:
-        done = compact(store, REGISTRY.table(group.table), group.dt, keys, most_arrow_bytes)
-    except TooMuch as error:
-        _logger.warning("%s: %s: too large", _named(group), error)
-        swept.too_large.append(group)
-        rest = _halves(group)
-    except ValueError as error:
-        # pyarrow's errors are ValueErrors: a file is torn, or no Parquet. Nothing is deleted.
-        _logger.error("%s cannot be compacted: %s", _named(group), error)  # noqa: TRY400
-        swept.unreadable.append(group)
-    except KeyError:
-        # Another sweep took a file of it meanwhile: they are its, or the next one's.
-        return
-    else:
-        for key in done.replaced:
-            store.delete(key)
-        swept.compacted.append(done)
-    for half in rest:  # out here: inside, the error would keep alive what was read
-        _compact(store, half, most_arrow_bytes, swept)
+    def run(self, scope: Scope = Scope()) -> Swept:
+        """Compact what is within `scope`. Raises `events.errors.Unavailable`."""
+        swept = Swept()
+        for growth in self.grown(scope):
+            self._sweep(growth, swept)
+        self.swap.finish()
+        return swept
 
+    def grown(self, scope: Scope = Scope()) -> Iterator[Growth]:
+        """The partitions within `scope` that are of several files."""
+        for table in REGISTRY.tables:
+            ours = (
+                (parsed[1], each)
+                for each in self.store.entries(f"{table.name}/")
+                if (parsed := parse_key(each.key)) and scope.holds(*parsed) and scope.is_old(each)
+            )
+            for dt, entries in groupby(ours, key=lambda each: each[0]):
+                files = tuple((each.key, each.bytes) for _, each in entries)
+                if len(files) > 1:
+                    yield Growth(table.name, dt, files)
 
-def _groups(growth: Growth, most_bytes: int) -> Iterator[Growth]:
-    """What becomes one file: all of the partition or, where that is too much, groups of its files.
+    def _sweep(self, growth: Growth, swept: Swept) -> None:
+        found = packed(growth.files, self.file_bytes)
+        if len(found.groups) > 1:
+            found = self._without_outlived(growth, found, swept)
+        self._compact_parts(growth, found.groups, list(found.full), swept)
 
-    A file over half of `most_bytes` is as good as compacted. Of the others two always fit, so no
-    group but the last can be a single file.
-    """
-    if growth.bytes <= most_bytes:
-        yield growth
-        return
-    group: list[tuple[str, int]] = []
-    for key, size in growth.files:
-        if size > most_bytes // 2:
-            continue
-        if sum(each for _, each in group) + size > most_bytes:
-            yield replace(growth, files=tuple(group))
-            group = []
-        group.append((key, size))
-    if len(group) > 1:
-        yield replace(growth, files=tuple(group))
+    def _compact(self, group: Growth, beside: list[str], swept: Swept) -> list[str]:
+        """Gives the files that were made: what comes after must not repeat their events.
 
+        Two sweeps never each drop an event because of the other's file: of two files, one that is
+        not full is looked into only by the sweep that made it, before it could be in the other's
+        list.
+        """
+        if not self.has_time():
+            swept.not_reached.append(group)
+            return []
+        compactor = Compactor(self.store, self.memory)
+        table, keys = REGISTRY.table(group.table), [key for key, _ in group.files]
+        try:
+            built = compactor.build(table, group.dt, keys, beside)
+        except TooMuch as error:
+            if not (parts := list(halves(group.files))):
+                _logger.warning("%s: %s: too large", group, error)
+                swept.too_large.append(group)
+        except ValueError as error:
+            # pyarrow's errors are ValueErrors: a file is torn, or no Parquet. Nothing is deleted.
+            _logger.error("%s cannot be compacted: %s", group, error)  # noqa: TRY400
+            swept.unreadable.append(group)
+            return []
+        except KeyError:
+            # Another sweep took a file of it meanwhile: they are its, or the next one's.
+            return []
+        else:
+            return self._swapped(built, swept)
+        # Out here: inside, the error would keep alive what was read.
+        return self._compact_parts(group, parts, beside, swept)
 
-def _halves(group: Growth) -> list[Growth]:
-    """The group in two, without a half of one file: there is nothing to compact it with."""
-    middle = len(group.files) // 2
-    halves = (group.files[:middle], group.files[middle:])
-    return [replace(group, files=files) for files in halves if len(files) > 1]
+    def _compact_parts(
+        self, group: Growth, parts: Sequence[Sequence[Sized]], beside: list[str], swept: Swept
+    ) -> list[str]:
+        made = list[str]()
+        for files in parts:
+            if made:  # what was made of this day is to be read
+                self.swap.finish()
+            made += self._compact(replace(group, files=tuple(files)), beside + made, swept)
+        return made
 
+    def _swapped(self, built: Built, swept: Swept) -> list[str]:
+        if not self.swap.swap(built):
+            return []
+        swept.compacted.append(built.done)
+        self.tell(built.done)
+        return list(built.done.added)
 
-def _grown(store: Store) -> Iterator[Growth]:
-    for table in REGISTRY.tables:
-        sizes = store.sizes(f"{table.name}/")
-        ours = ((parsed[1], key, size) for key, size in sizes if (parsed := parse_key(key)))
-        for dt, group in groupby(ours, key=lambda each: each[0]):
-            files = tuple((key, size) for _, key, size in group)
-            if len(files) > 1:
-                yield Growth(table.name, dt, files)
+    def _without_outlived(self, growth: Growth, found: Packed, swept: Swept) -> Packed:
+        """Files whose successors are there, too, go first: those may be in other groups."""
+        table, replaces = REGISTRY.table(growth.table), dict[str, Collection[str]]()
+        for key, _ in growth.files:
+            replaces[key] = self._replaces(key, table) if is_of_others(key) else ()
+        gone = superseded(replaces)
+        if not gone:
+            return found
+        done = Compacted(growth.table, growth.dt, None, tuple(sorted(gone)), 0, 0)
+        self._swapped(Built(done, b""), swept)
+        self.swap.finish()
+        return packed([each for each in growth.files if each[0] not in gone], self.file_bytes)
 
-
-def _named(growth: Growth) -> str:
-    return f"{growth.table} dt={growth.dt}, {len(growth.files)} files"
+    def _replaces(self, key: str, table: Table) -> Collection[str]:
+        try:
+            return DataRows(self.store.get(key), table).replaces
+        except (KeyError, ValueError):  # gone, or named when its group's turn comes
+            return ()

@@ -77,6 +77,23 @@ class GlueCatalog:
             tuple(each for synced in done for each in synced.refreshed),
         )
 
+    def is_aside(self, table: str, dt: str) -> bool | None:
+        """Whether queries read the partition from elsewhere than where its files come to lie; None
+        when there is no such partition."""
+        glue = self._table(table)
+        location = glue.location(dt)
+        return None if location is None else location != glue.shape().home(dt)
+
+    def move(self, table: str, dt: str, folder: str | None) -> bool:
+        """Let queries read the partition from this folder of the bucket, from home for None; at
+        once, for each query that is planned from now on.
+
+        False when there is no such partition.
+        """
+        glue = self._table(table)
+        location = None if folder is None else f"s3://{self.bucket}/{folder}"
+        return not glue.update({dt}, glue.shape(), location)
+
     def _sync_table(self, name: str) -> SyncedPartitions:
         # Glue is read before the bucket is: a partition that is registered in between is in
         # neither list, so a writer at work is never taken for a loss.
@@ -89,7 +106,9 @@ class GlueCatalog:
         # An object that came after the listing is there by now, or its notice is still to come.
         back = {dt for dt in known.keys() - lying if bucket.holds(name, dt)}
         new = table.create((days - known.keys()) | back, shape) - back
-        stale = {dt for dt in known.keys() & days if known[dt] != shape.digest}
+        # One that is not at home is being compacted: its turn is the next time.
+        at_home = {dt for dt in known.keys() & days if known[dt].location == shape.home(dt)}
+        stale = {dt for dt in at_home if known[dt].digest != shape.digest}
         table.update(stale, shape)
         lost = _partitions(name, known.keys() - lying - back)
         for partition in lost:

@@ -41,6 +41,14 @@ class Fault(NamedTuple):
     message: str
 
 
+class Known(NamedTuple):
+    """What Glue has of a partition."""
+
+    digest: str | None
+    """Of the shape that it was made by."""
+    location: str
+
+
 class _Action(NamedTuple):
     """What is done to partitions, a batch of days at a time."""
 
@@ -63,12 +71,15 @@ class Shape:
         text = json.dumps(self.descriptor, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def partition(self, dt: str) -> dict[str, Any]:
-        """The `PartitionInput` of a day."""
-        location = f"{self.descriptor['Location'].rstrip('/')}/{PARTITION_KEY}={dt}/"
+    def home(self, dt: str) -> str:
+        """Where a day's files lie."""
+        return f"{self.descriptor['Location'].rstrip('/')}/{PARTITION_KEY}={dt}/"
+
+    def partition(self, dt: str, location: str | None = None) -> dict[str, Any]:
+        """The `PartitionInput` of a day, read from its home or from another location."""
         return {
             "Values": [dt],
-            "StorageDescriptor": {**self.descriptor, "Location": location},
+            "StorageDescriptor": {**self.descriptor, "Location": location or self.home(dt)},
             "Parameters": {SCHEMA: self.digest},
         }
 
@@ -90,14 +101,14 @@ class GlueTable:
             raise self._unavailable("read the columns", error) from error
         return Shape(found["Table"]["StorageDescriptor"])
 
-    def partitions(self) -> dict[str, str | None]:
-        """The digest of the shape that each partition was made by, by day, oldest first."""
+    def partitions(self) -> dict[str, Known]:
+        """What is known of each partition, by day, oldest first."""
         pages = self.glue.get_paginator("get_partitions").paginate(
             DatabaseName=self.database, TableName=self.name, ExcludeColumnSchema=True
         )
         try:
             found = {
-                partition["Values"][0]: partition.get("Parameters", {}).get(SCHEMA)
+                partition["Values"][0]: _known(partition)
                 for page in pages
                 for partition in page["Partitions"]
             }
@@ -117,19 +128,33 @@ class GlueTable:
 
         return set(dts) - self._do(_Action("make", _CREATED_AT_ONCE, call, _EXISTS), dts)
 
-    def update(self, dts: Collection[str], shape: Shape) -> None:
-        """Let the partitions be read by the table's present shape; what is gone stays gone."""
+    def location(self, dt: str) -> str | None:
+        """Where the partition is read from; None when there is no such partition."""
+        try:
+            found = self.glue.get_partition(
+                DatabaseName=self.database, TableName=self.name, PartitionValues=[dt]
+            )
+        except AwsError as error:
+            if code(error) == _NOT_THERE:
+                return None
+            raise self._unavailable("find a partition", error) from error
+        return _known(found["Partition"]).location
+
+    def update(self, dts: Collection[str], shape: Shape, location: str | None = None) -> set[str]:
+        """Let the partitions be read by the table's present shape, from their homes or from another
+        location; gives those that are gone, and stay gone."""
 
         def call(batch: list[str]) -> Mapping[str, Any]:
             entries = [
-                {"PartitionValueList": [dt], "PartitionInput": shape.partition(dt)} for dt in batch
+                {"PartitionValueList": [dt], "PartitionInput": shape.partition(dt, location)}
+                for dt in batch
             ]
             answer: Mapping[str, Any] = self.glue.batch_update_partition(
                 DatabaseName=self.database, TableName=self.name, Entries=entries
             )
             return answer
 
-        self._do(_Action("update", _UPDATED_AT_ONCE, call, _NOT_THERE), dts)
+        return self._do(_Action("update", _UPDATED_AT_ONCE, call, _NOT_THERE), dts)
 
     def delete(self, dts: Collection[str]) -> None:
         """Drop the partitions; what is gone already is success."""
@@ -188,6 +213,11 @@ class GlueTable:
         return CatalogUnavailable(
             f"Glue did not {action} of {self.database}.{self.name}: {cause(error)}"
         )
+
+
+def _known(partition: Mapping[str, Any]) -> Known:
+    location = str(partition["StorageDescriptor"]["Location"])
+    return Known(partition.get("Parameters", {}).get(SCHEMA), f"{location.rstrip('/')}/")
 
 
 def _faults(answer: Mapping[str, Any]) -> dict[str, Fault]:

@@ -5,8 +5,8 @@
 SELECT
     video_id,
     COUNT(*) AS intervals,
-    CAST(SUM(ended_at - started_at) AS bigint) AS total_play_duration,
-    AVG(ended_at - started_at) AS avg_play_duration
+    CAST(SUM(duration) AS bigint) AS total_play_duration,
+    AVG(duration) AS avg_play_duration
 FROM playlake.video_play_events
 WHERE dt BETWEEN :since AND :until AND NOT is_bot
 GROUP BY video_id

@@ -7,7 +7,7 @@ SELECT
     device_type,
     os_name,
     browser_name,
-    COUNT(DISTINCT COALESCE(play_id, event_id)) AS play_sessions,
+    COUNT(DISTINCT play_id) + COUNT_IF(play_id IS NULL) AS play_sessions,
     CAST(SUM(duration) AS bigint) AS total_play_duration
 FROM playlake.video_play_events
 WHERE dt BETWEEN :since AND :until AND NOT is_bot AND user_id = :user_id

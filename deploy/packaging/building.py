@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from deploy.packaging import archive, clean_room, libraries, pruning
+from deploy.packaging import archive, bytecode, clean_room, libraries, pruning
 from deploy.packaging.errors import PackagingError
 from deploy.packaging.function import MB, Package, Target
 from deploy.packaging.sources import ROOT, sources
@@ -31,6 +31,8 @@ class Built:
     """Bytes."""
     unzipped: int
     """Bytes."""
+    bytecode: bool
+    """Whether what it holds is compiled; without, each cold start does that."""
     cold_import: float | None
     """Seconds; None when this machine cannot run it."""
 
@@ -52,13 +54,15 @@ def build(package: Package, target: Target, out: Path, root: Path = ROOT) -> Bui
     out.mkdir(parents=True, exist_ok=True)
     archive.replace(path, data)
     seconds = _cold_import(package, target, path)
-    built = Built(package.name, inputs, _digest([data]), len(data), unzipped, seconds)
+    compiled = clean_room.interpreter(target.python) is not None
+    built = Built(package.name, inputs, _digest([data]), len(data), unzipped, compiled, seconds)
     archive.replace(note, msgspec.json.encode(built))
     return built
 
 
 def contents(package: Package, target: Target, root: Path = ROOT) -> dict[str, bytes]:
-    """The files of the package by their path in the zip: ours, and those of libraries.
+    """The files of the package by their path in the zip: ours, and those of libraries; compiled
+    where this machine has the target's Python.
 
     Raises `PackagingError` when they cannot be had.
     """
@@ -68,6 +72,8 @@ def contents(package: Package, target: Target, root: Path = ROOT) -> dict[str, b
     ours = {name: path.read_bytes() for name, path in sources(package, root).items()}
     if both := _folders(theirs) & _folders(ours):
         raise PackagingError(f"a library has a package of our name: {', '.join(sorted(both))}")
+    if python := clean_room.interpreter(target.python):
+        return bytecode.libraries(theirs, python) | bytecode.ours(ours, python)
     return theirs | ours
 
 
@@ -91,7 +97,7 @@ def _folders(names: Iterable[str]) -> set[str]:
 
 
 def _inputs(package: Package, target: Target, root: Path) -> Iterable[bytes]:
-    yield repr((package, target)).encode()
+    yield repr((package, target, clean_room.interpreter(target.python) is None)).encode()
     for name, path in sorted(sources(package, root).items()):
         yield name.encode()
         yield path.read_bytes()
@@ -117,5 +123,7 @@ def _digest(parts: Iterable[bytes]) -> str:
 
 
 def _cold_import(package: Package, target: Target, path: Path) -> float | None:
-    python = clean_room.interpreter(target)
-    return None if python is None else clean_room.cold_import(python, path, package.handler)
+    python = clean_room.interpreter(target.python)
+    if python is None or not target.runs_here:
+        return None
+    return clean_room.cold_import(python, path, package.handler)

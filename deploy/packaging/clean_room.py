@@ -10,32 +10,38 @@ from statistics import median
 
 from deploy.packaging import archive
 from deploy.packaging.errors import PackagingError
-from deploy.packaging.function import Target
 
 _TIMES = 5
 
-# What Lambda sets, as far as libraries look at it: Powertools' Tracer is off without it.
+# What Lambda and the template set, as far as functions and libraries look at it; credentials are
+# nobody's.
 _LAMBDA = {
-    "AWS_LAMBDA_FUNCTION_NAME": "playlake",
+    "AWS_ACCESS_KEY_ID": "nobody",
+    "AWS_SECRET_ACCESS_KEY": "nothing",
+    "AWS_DEFAULT_REGION": "eu-central-1",
     "AWS_REGION": "eu-central-1",
+    "AWS_LAMBDA_FUNCTION_NAME": "playlake-demo-dev",
+    "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
     "LAMBDA_TASK_ROOT": "/var/task",
+    "PLAYLAKE_STREAM": "firehose://playlake-demo-dev",
+    "PLAYLAKE_CATALOG": "glue://playlake_demo_dev",
+    "PLAYLAKE_LAKE_URI": "s3://playlake-demo-dev-123456789012-eu-central-1/lake",
+    "POWERTOOLS_SERVICE_NAME": "playlake",
 }
 
 _IMPORT = """
 import time
 began = time.perf_counter()
-__import__({handler!r})
+__import__({module!r})
 print(time.perf_counter() - began)
 """
 
 
-def interpreter(target: Target) -> str | None:
-    """A Python that can run what is built for the target, on this machine; None without one."""
-    if not target.runs_here:
-        return None
-    if target.python == "{}.{}".format(*sys.version_info):
+def interpreter(version: str) -> str | None:
+    """This machine's Python of a version, as "3.13"; None without one."""
+    if version == "{}.{}".format(*sys.version_info):
         return sys.executable
-    found = shutil.which(f"python{target.python}")
+    found = shutil.which(f"python{version}")
     # A version manager's shim is there for versions that are not.
     return found if found and not _run([found, "-I", "-S", "-c", ""], {}).returncode else None
 
@@ -43,8 +49,8 @@ def interpreter(target: Target) -> str | None:
 def run(python: str, folder: Path, code: str, environment: Mapping[str, str] | None = None) -> str:
     """What `code` prints where `folder` and the standard library are all that can be imported.
 
-    No bytecode is read from the folder or left in it: Lambda's copy is read-only, so that every
-    cold start compiles. Raises `PackagingError` with the traceback when the code fails.
+    No bytecode is left in the folder: Lambda's copy is read-only. Raises `PackagingError` with the
+    traceback when the code fails.
     """
     only = f"import sys; sys.path.insert(0, {str(folder)!r})\n"
     done = _run([python, "-I", "-S", "-B", "-c", only + code], _LAMBDA | dict(environment or {}))
@@ -60,8 +66,12 @@ def cold_import(python: str, zip_path: Path, handler: str) -> float:
     with tempfile.TemporaryDirectory() as aside:
         folder = Path(aside) / zip_path.name
         archive.unzip(zip_path, folder)
-        code = _IMPORT.format(handler=handler)
-        return median(float(run(python, folder, code)) for _ in range(_TIMES))
+        return median(import_seconds(python, folder, handler) for _ in range(_TIMES))
+
+
+def import_seconds(python: str, folder: Path, module: str) -> float:
+    """The seconds that importing a module of an unzipped package takes a fresh interpreter."""
+    return float(run(python, folder, _IMPORT.format(module=module)))
 
 
 def _run(

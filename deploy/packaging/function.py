@@ -38,12 +38,17 @@ class Package:
 
 PACKAGES = (
     Package("collect", "ingest.handler", ("lambda",), leaves_out=("ingest.drivers.spool",)),
-    # The function `compact` is in it too.
     Package(
         "transform",
         "transform.handler",
         ("transform", "lambda"),
         leaves_out=("transform.drivers.file_store",),
+    ),
+    Package(
+        "compact",
+        "playlake.compacting.handler",
+        ("transform", "lambda"),
+        leaves_out=("transform.drivers.file_store", "catalog.drivers.local"),
     ),
     Package("catalog", "catalog.handler", ("lambda",), leaves_out=("catalog.drivers.local",)),
     Package("page", "playlake.handler", ("page", "lambda"), assets=("webapp",)),

@@ -13,9 +13,8 @@ from deploy.packaging import endpoints
 from deploy.packaging.elf import Library
 from deploy.packaging.errors import PackagingError
 
-SERVICES = ("firehose", "glue", "kinesis", "s3", "sts", "xray")
-"""The services that the functions make clients of; botocore's models of 400 others stay behind.
-X-Ray's is made by its SDK, when it is imported anywhere but in Lambda: in an emulator of it."""
+SERVICES = ("firehose", "glue", "kinesis", "s3", "sts")
+"""The services that the functions make clients of; botocore's models of 400 others stay behind."""
 
 _EVERYWHERE = (
     "*/__pycache__/*",
@@ -31,7 +30,7 @@ _EVERYWHERE = (
     *(f"*.{suffix}" for suffix in ("c", "cc", "cpp", "h", "hpp", "pxd", "pxi", "pyx", "cmake")),
 )
 
-# Logger, Metrics and Tracer stay, with what they load when they are used.
+# Logger and Metrics stay, with what they load when they are used.
 _POWERTOOLS = (
     "aws_lambda_powertools/event_handler/*",
     *(

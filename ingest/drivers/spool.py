@@ -23,7 +23,7 @@ from ingest.drivers.spool_batch import (
     SpooledRecord,
 )
 from ingest.drivers.spool_count import DayCount, count_by_day
-from ingest.drivers.spool_writer import SpoolWriter
+from ingest.drivers.spool_writer import Records, SpoolWriter
 
 __all__ = [
     "DEFAULT_BUFFERING",
@@ -37,6 +37,17 @@ __all__ = [
     "read_acceptance",
     "read_backlog",
 ]
+
+
+_DISK_FAILED = frozenset(
+    {
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+    }
+)
 
 
 def _wall_clock_ms() -> int:
@@ -65,27 +76,27 @@ class Spool:
 
         `max_queued_bytes` bounds what waits in memory for the disk, `max_file_bytes` the file;
         past either, puts fail with StreamUnavailable. `now_ms` tells epoch milliseconds.
-        Raises SettingsError when another process owns it or the file is no spool.
+        Raises SettingsError when another process owns it, the file is no spool, or the disk fails.
         """
         self.path = path
         self._now_ms = now_ms
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(path)
         self._changed = threading.Condition()
+        self._awaited: Buffering | None = None
         try:
             self._connection = schema.open_writer(path, max_file_bytes)
-            self._note_uncut(self._connection)
+            self._note_changed(self._connection)
             self._reader = schema.open_reader(path)
         except sqlite3.Error as error:
             os.close(self._lock)
-            raise SettingsError(
-                f"{path} cannot be opened as a spool: {error}. Move it away."
-            ) from error
+            raise _unopened(path, error) from error
         self._writer = SpoolWriter(
             self._connection,
             path,
             max_queued_bytes=max_queued_bytes,
-            committed=self._note_uncut,
+            appended=self._note_appended,
+            changed=self._note_changed,
         )
 
     def __enter__(self) -> Self:
@@ -145,6 +156,7 @@ class Spool:
         """Return as soon as `cut` would cut, at the latest after `timeout_seconds`."""
         deadline = time.monotonic() + timeout_seconds
         with self._changed:
+            self._awaited = buffering
             while (left := deadline - time.monotonic()) > 0:
                 due_in_ms = self._uncut.due_in_ms(self._now_ms(), buffering)
                 if due_in_ms == 0:
@@ -174,11 +186,25 @@ class Spool:
     def _keep_attempts(self, batch: Batch) -> None:
         self._writer.change(partial(schema.set_attempts, batch=batch)).result()
 
-    def _note_uncut(self, connection: sqlite3.Connection) -> None:
+    def _note_changed(self, connection: sqlite3.Connection) -> None:
         uncut = schema.read_backlog(connection, after=schema.last_cut(connection))
         with self._changed:
             self._uncut = uncut
             self._changed.notify_all()
+
+    def _note_appended(self, records: Records) -> None:
+        """Who waits is woken when it is known until when to wait, and when it need not any more:
+        at every commit it would take the GIL from whoever answers requests, to wait again."""
+        count, size, oldest_ms = self._uncut
+        if is_first := oldest_ms is None:
+            oldest_ms = records[0][0]
+        uncut = Backlog(
+            count + len(records), size + sum(len(data) for _, data in records), oldest_ms
+        )
+        with self._changed:
+            self._uncut = uncut
+            if is_first or (self._awaited and uncut.due_in_ms(oldest_ms, self._awaited) == 0):
+                self._changed.notify_all()
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -225,10 +251,22 @@ def read_acceptance(path: Path) -> Acceptance:
         raise StreamUnavailable(f"cannot read the spool {path}: {error}") from error
 
 
+def _unopened(path: Path, error: sqlite3.Error) -> SettingsError:
+    """Only what is no spool may go: where the disk failed, acknowledged events are in it."""
+    advice = "Move it away."
+    # Extended codes have their kind in the low byte: https://www.sqlite.org/rescode.html
+    if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _DISK_FAILED:
+        advice = "What is in it stays: look at the disk, then start again."
+    return SettingsError(f"{path} cannot be opened as a spool: {error}. {advice}")
+
+
 def _lock(path: Path) -> int:
     """A descriptor that holds the spool for this process; the system lets go when it ends."""
     beside = path.with_name(path.name + ".lock")
-    descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise _unlocked(beside, error) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -237,6 +275,14 @@ def _lock(path: Path) -> int:
         raise SettingsError(
             f"another playlake (process {owner}) uses {path}: stop it, or give another folder."
         ) from None
-    os.truncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
+    try:
+        os.truncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+    except OSError as error:
+        os.close(descriptor)
+        raise _unlocked(beside, error) from error
     return descriptor
+
+
+def _unlocked(beside: Path, error: OSError) -> SettingsError:
+    return SettingsError(f"{beside} cannot be written: {error.strerror}. Start again once it can.")

@@ -2,7 +2,9 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from ingest.drivers.spool_batch import MAX_BATCH_RECORDS, Backlog, Batch, Buffering, SpooledRecord
 from ingest.drivers.spool_count import DayCount
@@ -40,11 +42,11 @@ _COUNT = (
     " SET events = events + excluded.events, records = records + excluded.records"
 )
 
-# Many rows a statement: the sqlite3 module lets go of the GIL and takes it back once a statement.
+_INSERT = "INSERT INTO records (sequence, arrived_ms, end_bytes, data) VALUES "
 _COLUMNS = 4
-_ROWS = 200
-_INSERT = "INSERT INTO records (sequence, arrived_ms, end_bytes, data) VALUES (?, ?, ?, ?)"
-_INSERT_ROWS = _INSERT + ", (?, ?, ?, ?)" * (_ROWS - 1)
+ROWS_A_STATEMENT = 200
+"""As many rows as there are, up to so many, go into one statement: the sqlite3 module lets go of
+the GIL once a statement, and has to wait for it each time behind whoever answers requests."""
 
 _PRAGMAS = (
     "auto_vacuum = INCREMENTAL",  # takes effect only before there is a table
@@ -57,10 +59,13 @@ _PRAGMAS = (
 _FREE_PAGES_KEPT = 4_096
 _FREE_PAGES_RETURNED = 1_024
 
+_MOST_APART_MS = 86_400_000
+"""How far the arrivals of a batch's records may lie from its first one's."""
+
 
 def open_writer(path: Path, max_file_bytes: int | None) -> sqlite3.Connection:
     """The connection that writes: a commit on it returns once the WAL is on the disk."""
-    connection = _connect(path, "rwc")
+    connection = _connect(path, "rwc", cached_statements=ROWS_A_STATEMENT + 50)
     try:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
@@ -82,27 +87,55 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+def _connect(path: Path, mode: str, cached_statements: int = 128) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=cached_statements,
+    )
 
 
-def insert_records(connection: sqlite3.Connection, records: Sequence[tuple[int, bytes]]) -> None:
-    """Append `(arrived_ms, data)` records, in order."""
-    sequence, end = connection.execute(
-        "SELECT max(coalesce(max(sequence), 0), (SELECT sequence FROM delivered)),"
-        " coalesce((SELECT end_bytes FROM records ORDER BY sequence DESC LIMIT 1), 0) FROM records"
-    ).fetchone()
+class Tail(NamedTuple):
+    """The last record's: what the next one is counted from. The table may be empty."""
+
+    sequence: int
+    end_bytes: int
+
+
+def read_tail(connection: sqlite3.Connection) -> Tail:
+    """Where the next record goes."""
+    return Tail(
+        *connection.execute(
+            "SELECT max(coalesce(max(sequence), 0), (SELECT sequence FROM delivered)), coalesce("
+            "(SELECT end_bytes FROM records ORDER BY sequence DESC LIMIT 1), 0) FROM records"
+        ).fetchone()
+    )
+
+
+def insert_records(
+    connection: sqlite3.Connection, records: Sequence[tuple[int, bytes]], tail: Tail
+) -> Tail:
+    """Append `(arrived_ms, data)` records, in order; gives the new tail.
+
+    Up to ROWS_A_STATEMENT of them are one statement, and so a transaction even without one.
+    """
+    sequence, end = tail
     values: list[int | bytes] = []
     for arrived_ms, data in records:
         sequence += 1
         end += len(data)
         values += (sequence, arrived_ms, end, data)
-    whole = len(values) - len(values) % (_ROWS * _COLUMNS)
-    for start in range(0, whole, _ROWS * _COLUMNS):
-        connection.execute(_INSERT_ROWS, values[start : start + _ROWS * _COLUMNS])
-    rest = iter(values[whole:])
-    connection.executemany(_INSERT, zip(*[rest] * _COLUMNS, strict=True))
+    for start in range(0, len(values), ROWS_A_STATEMENT * _COLUMNS):
+        piece = values[start : start + ROWS_A_STATEMENT * _COLUMNS]
+        connection.execute(_insert(len(piece) // _COLUMNS), piece)
+    return Tail(sequence, end)
+
+
+@cache
+def _insert(rows: int) -> str:
+    return _INSERT + ", ".join(["(?, ?, ?, ?)"] * rows)
 
 
 def read_accepted(connection: sqlite3.Connection) -> Iterator[DayCount]:
@@ -142,19 +175,25 @@ def last_cut(connection: sqlite3.Connection) -> int:
 def insert_batch(connection: sqlite3.Connection, buffering: Buffering) -> tuple[int, int] | None:
     """Fix the next batch's bounds, `(first, last)`; None when no record is left for one."""
     head = connection.execute(
-        "SELECT sequence, end_bytes - length(data) FROM records WHERE sequence > ?"
+        "SELECT sequence, end_bytes - length(data), arrived_ms FROM records WHERE sequence > ?"
         " ORDER BY sequence LIMIT 1",
         (last_cut(connection),),
     ).fetchone()
     if head is None:
         return None
-    first, start_bytes = head
-    # The first record is in it whatever its size, else one over `max_bytes` would never leave.
+    first, start_bytes, arrived_ms = head
+    # The first record is in it whatever its size, else one over `max_bytes` would never leave. What
+    # arrived days away, by a clock that was set between, is another batch's: a batch is archived
+    # under its first record's day, and whoever looks for an arrival looks about that day.
     (last,) = connection.execute(
-        "SELECT max(sequence) FROM"
-        " (SELECT sequence, end_bytes FROM records WHERE sequence >= ? ORDER BY sequence LIMIT ?)"
-        " WHERE sequence = ? OR end_bytes <= ?",
-        (first, MAX_BATCH_RECORDS, first, start_bytes + buffering.max_bytes),
+        "WITH next AS (SELECT sequence, end_bytes, arrived_ms FROM records WHERE sequence >= ?"
+        " ORDER BY sequence LIMIT ?)"
+        " SELECT max(sequence) FROM next WHERE sequence = ? OR end_bytes <= ? AND sequence < ("
+        "SELECT coalesce(min(sequence), 1 << 62) FROM next WHERE abs(arrived_ms - ?) > ?)",
+        (
+            *(first, MAX_BATCH_RECORDS, first, start_bytes + buffering.max_bytes),
+            *(arrived_ms, _MOST_APART_MS),
+        ),
     ).fetchone()
     connection.execute("INSERT INTO batches (first, last) VALUES (?, ?)", (first, last))
     return first, last

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from events.errors import StreamUnavailable
-from ingest.drivers.spool_schema import insert_records
+from ingest.drivers.spool_schema import ROWS_A_STATEMENT, Tail, insert_records, read_tail
 
 T = TypeVar("T")
 Change = Callable[[sqlite3.Connection], T]
 """Something to do in one transaction."""
+Records = Sequence[tuple[int, bytes]]
+"""`(arrived_ms, data)` of each."""
 
 _PUT_OVERHEAD_BYTES = 1_024  # what waits beside the data of a put; bounds the empty ones, too
 
@@ -28,7 +30,7 @@ def _uncancellable() -> Future[Any]:
 
 @dataclass(slots=True)
 class _Group:
-    """Records that are committed together, `(arrived_ms, data)`, and so share one future."""
+    """Records that are committed together, and so share one future."""
 
     records: list[tuple[int, bytes]] = field(default_factory=list)
     size: int = 0
@@ -40,7 +42,8 @@ class SpoolWriter:
 
     One fsync then serves every request that came in during the one before: nobody is delayed on
     purpose, and the busier it is the more a commit holds. Its futures fail with StreamUnavailable
-    and nothing else. `committed(connection)` is called after each commit, before they are done.
+    and nothing else. After a commit, before they are done, `appended(records)` is called for what
+    was put, or `changed(connection)` for any other change.
     """
 
     def __init__(
@@ -49,12 +52,15 @@ class SpoolWriter:
         path: Path,
         *,
         max_queued_bytes: int,
-        committed: Callable[[sqlite3.Connection], None],
+        appended: Callable[[Records], None],
+        changed: Callable[[sqlite3.Connection], None],
     ) -> None:
         self._connection = connection
         self._path = path
         self._max_queued_bytes = max_queued_bytes
-        self._committed = committed
+        self._appended = appended
+        self._changed = changed
+        self._tail: Tail | None = None
         self._ready = threading.Condition()
         self._group = _Group()
         self._changes: list[tuple[Change[Any], Future[Any]]] = []
@@ -117,19 +123,19 @@ class SpoolWriter:
             if not changes and not group.size:
                 return
             for change, done in changes:
-                self._settle(done, change)
+                self._settle(done, partial(self._change, change))
             if group.size:
                 self._commit(group)
 
     def _commit(self, group: _Group) -> None:
         self.put_commits += 1
-        self._settle(group.done, partial(insert_records, records=group.records))
+        self._settle(group.done, partial(self._append, group.records))
         with self._ready:
             self._queued_bytes -= group.size
 
-    def _settle(self, done: Future[T], change: Change[T]) -> None:
+    def _settle(self, done: Future[T], work: Callable[[], T]) -> None:
         try:
-            result = self._transact(change)
+            result = work()
         except Exception as error:  # noqa: BLE001 (whatever it was, nobody is left waiting)
             unavailable = StreamUnavailable(f"cannot write to the spool {self._path}: {error}")
             unavailable.__cause__ = error
@@ -137,10 +143,23 @@ class SpoolWriter:
         else:
             done.set_result(result)
 
+    def _append(self, records: Records) -> None:
+        if not records:
+            return
+        connection = self._usable()
+        tail, self._tail = self._tail or read_tail(connection), None  # none if this fails
+        insert = partial(insert_records, records=records, tail=tail)
+        few = len(records) <= ROWS_A_STATEMENT
+        self._tail = insert(connection) if few else self._transact(insert)
+        self._appended(records)
+
+    def _change(self, change: Change[T]) -> T:
+        result = self._transact(change)
+        self._changed(self._connection)
+        return result
+
     def _transact(self, change: Change[T]) -> T:
-        connection = self._connection
-        if connection.in_transaction:  # the rollback failed, the last time
-            connection.rollback()
+        connection = self._usable()
         connection.execute("BEGIN IMMEDIATE")
         try:
             result = change(connection)
@@ -149,8 +168,12 @@ class SpoolWriter:
             if connection.in_transaction:
                 connection.rollback()
             raise
-        self._committed(connection)
         return result
+
+    def _usable(self) -> sqlite3.Connection:
+        if self._connection.in_transaction:  # the rollback failed, the last time
+            self._connection.rollback()
+        return self._connection
 
 
 def _failed(error: StreamUnavailable) -> Future[Any]:

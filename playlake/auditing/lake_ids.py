@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 from events.layout import parse_key
 from events.registry import REGISTRY
 from playlake.auditing.arrivals import LONGEST_ID, short
-from transform.compaction import read_parquet, superseded
+from transform.compaction import superseded
+from transform.reading import read_parquet
 from transform.store import Store
 
 _COLUMNS = ("event_id", "received_at")

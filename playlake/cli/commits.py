@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _UNITS: Mapping[str, str] = {
     "RecordsConsumed": "Count",
     "RowsWritten": "Count",
+    "EventsRejected": "Count",
     "FilesWritten": "Count",
     "BytesConsumed": "Bytes",
     "CommitLatency": "Seconds",
@@ -127,6 +128,7 @@ def commit_metrics(news: Commit, stream: str, now_ms: int) -> dict[str, object]:
         "again": news.again,
         "RecordsConsumed": news.records,
         "RowsWritten": news.rows,
+        "EventsRejected": news.rejected,
         "FilesWritten": news.objects,
         "BytesConsumed": news.bytes,
         "CommitLatency": news.seconds,

@@ -107,7 +107,7 @@ def _serve(folder: DataFolder, serving: _Serving, *, quiet: bool) -> None:
             printer.written(key, data)
 
     observers = Observers(delivered=delivered, written=written)
-    settings = PipelineSettings(allowed_origins=serving.origins)
+    settings = PipelineSettings(allowed_origins=serving.origins, apart=True)
     with LocalPipeline(folder, settings, observers) as pipeline:
         _greet(serving, f"collects into {place}")
         with pipeline.start() as background:
@@ -122,7 +122,8 @@ def _serve(folder: DataFolder, serving: _Serving, *, quiet: bool) -> None:
                     routes=routes,
                     answered=measures.answered,
                 )
-                serve(guarded(app, serving.key), serving.listening, feed.close)
+                site = guarded(app, serving.key)
+                serve(site, serving.listening, feed.close, app.events.take_together)
             console.print("Stopping: delivering what is left.")
         backlog = pipeline.spool.backlog()
     _take_leave(console, folder.root, backlog.records, printer.failed)
@@ -169,7 +170,7 @@ def _serve_for(where: Deployed, serving: _Serving) -> None:
     ):
         routes = dashboard_routes(desk)
         app = create_app(collector, lambda each: pool.submit(stream.put, each), routes=routes)
-        serve(guarded(app, serving.key), serving.listening)
+        serve(guarded(app, serving.key), serving.listening, take=app.events.take)
     serving.console.print("Stopped. Everything that was accepted is on the stream.")
 
 

@@ -70,7 +70,7 @@ def forget(
         _ask(person, where)
     if isinstance(where, DataFolder):
         _deliver(where, forgetting=task is Task.FORGET)
-    with opened_workshop(where) as shop:
+    with opened_workshop(where, looking=task is Task.DRY_RUN) as shop:
         done = _do(task, person, shop, receipt)
     raise typer.Exit(0 if done.proven or task is Task.DRY_RUN else 1)
 
@@ -169,5 +169,8 @@ def _give(receipt: Receipt, file: Path | None) -> None:
     console = Console(stderr=True, highlight=False)
     for name in told["left"]:
         console.print(f"left: {escape(name)}", soft_wrap=True)
+    for name in told["under_way"]:
+        sentence = "a consumer has begun a batch and will write it again; run this again after it"
+        console.print(f"under way: {escape(name)}: {sentence}", soft_wrap=True)
     for name, problem in told["unreadable"].items():
         console.print(f"cannot be read: {escape(name)}: {escape(problem)}", soft_wrap=True)

@@ -15,7 +15,7 @@ from events.registry import REGISTRY
 from events.table import PARTITION_KEY
 from playlake.cli.newest import newest_rejected
 from playlake.cli.opening import opened
-from playlake.cli.options import Format, OutputFormat
+from playlake.cli.options import Format, OutputFormat, tables_named
 from playlake.cli.rendering import render, render_listing
 from playlake.cli.where import Where, anywhere
 
@@ -32,11 +32,9 @@ def partitions(
 
     Of a deployed stack the rows are not known: Glue does not count them.
     """
-    names = [each.name for each in REGISTRY.tables]
-    if table is not None and table not in names:
-        raise UnknownName(f"No table is called {table!r}; there are {', '.join(names)}.")
+    names = tables_named(table)
     with opened(where) as lake:
-        rows = [day for name in ([table] if table else names) for day in lake.days(name)]
+        rows = [day for name in names for day in lake.days(name)]
     columns = {"table": "varchar", "dt": "varchar", "files": "bigint", "rows": "bigint"}
     render_listing(columns | {"bytes": "bigint"}, rows, output)
 

@@ -3,8 +3,9 @@
 import signal
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from io import TextIOWrapper
-from typing import cast
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
@@ -14,6 +15,7 @@ from events.errors import FullScanRefused, PlaylakeError, Unavailable
 from playlake.cli import (
     ask,
     audit,
+    compact,
     consume,
     dashboard,
     demo,
@@ -30,8 +32,8 @@ from playlake.cli.terminal import silence
 
 EXIT_CODES = {
     0: "done",
-    1: "infrastructure failed (a disk, a server, AWS), or a check of doctor, audit or forget did;"
-    " what was acknowledged is safe",
+    1: "infrastructure failed (a disk, a server, AWS), or a check of doctor, audit, compact or"
+    " forget did; what was acknowledged is safe",
     2: "the command cannot be done as it was asked: a wrong option, name, setting or SQL",
     3: "refused: the query reads every partition; add a predicate on dt, or --full-scan",
     130: "interrupted by Ctrl-C",
@@ -60,6 +62,7 @@ _COMMANDS: dict[Callable[..., None], str] = {
     look.rejected: "playlake rejected --limit 5",
     look.sync: "playlake catalog sync --data data",
     replay.replay: "playlake replay --table rejected --since 2026-11-01 --dry-run",
+    compact.compact: "playlake compact --all-older-than 1h",
     look.schema: "playlake schema video_play > video_play.schema.json",
     consume.consume: "playlake consume --stream plays --data data",
     forget.forget: "playlake forget --user-id 12345 --dry-run",
@@ -70,6 +73,13 @@ _COMMANDS: dict[Callable[..., None], str] = {
 }
 """Each command, with an example."""
 
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"playlake {version('playlake')}")
+        raise typer.Exit
+
+
 _catalog = typer.Typer(help="Look after the catalog.")
 app.add_typer(_catalog, name="catalog")
 for command, example in _COMMANDS.items():
@@ -77,6 +87,16 @@ for command, example in _COMMANDS.items():
     settings = {"ignore_unknown_options": command is ask.query}
     group = _catalog if command is look.sync else app
     group.command(epilog=f"Example: {example}", context_settings=settings)(command)
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    pass
+
 
 COMMANDS = tuple(
     f"{group}{each.callback.__name__}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -15,11 +17,15 @@ from playlake.folder import DataFolder
 
 if TYPE_CHECKING:
     from catalog.answer import Answer
+    from catalog.drivers.glue import GlueCatalog
     from catalog.port import Engine, Value
     from playlake.cli.where import Where
+    from playlake.compacting.relocation import Relocation
     from playlake.drivers.session import Session
     from playlake.lake import Lake
     from playlake.workshop import Workshop
+    from transform.store import Archive, Store
+    from transform.sweep import Swap
 
 
 @contextmanager
@@ -35,14 +41,39 @@ def opened(where: Where, *, repairing: bool = False) -> Iterator[Lake]:
 
 
 @contextmanager
-def opened_workshop(where: Where) -> Iterator[Workshop]:
+def opened_workshop(where: Where, *, looking: bool = False) -> Iterator[Workshop]:
     """The lake in a data folder or of a deployed stack, to be mended.
 
-    A folder is this process's alone meanwhile: raises SettingsError while `playlake dev` or another
-    command that changes it runs, and when nothing is there.
+    It is this process's alone meanwhile. For a folder this raises SettingsError while `playlake
+    dev` or another command that changes it runs, and when nothing is there. A stack's it waits for;
+    whoever is only `looking` takes it as it is.
     """
-    workshop = _stack_workshop(where) if isinstance(where, Deployed) else _folder_workshop(where)
+    workshop = (
+        _stack_workshop(where, looking=looking)
+        if isinstance(where, Deployed)
+        else _folder_workshop(where)
+    )
     with workshop as found:
+        yield found
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """What a sweep needs."""
+
+    store: Store
+    swap: Swap
+
+
+@contextmanager
+def opened_compaction(where: Where, *, looking: bool) -> Iterator[Compaction]:
+    """The lake in a data folder or of a deployed stack, to be compacted; see `opened_workshop`."""
+    compaction = (
+        _stack_compaction(where, looking=looking)
+        if isinstance(where, Deployed)
+        else _folder_compaction(where)
+    )
+    with compaction as found:
         yield found
 
 
@@ -156,22 +187,64 @@ def _folder_workshop(folder: DataFolder) -> Iterator[Workshop]:
 
 
 @contextmanager
-def _stack_workshop(where: Deployed) -> Iterator[Workshop]:
-    from catalog.drivers.glue import GlueCatalog
+def _folder_compaction(folder: DataFolder) -> Iterator[Compaction]:
+    from playlake.compacting.folder import FolderSwap
+
+    with _folder_workshop(folder) as shop:
+        shop.sync()
+        yield Compaction(shop.lake, FolderSwap(shop.lake, shop.replace))
+
+
+@contextmanager
+def _stack_workshop(where: Deployed, *, looking: bool) -> Iterator[Workshop]:
     from playlake.drivers.deployed_lake import LAKE_PREFIX
     from playlake.workshop import Workshop
+
+    lake, root, catalog = _stack_stores(where)
+    with nullcontext() if looking else _alone(root, catalog):
+        yield Workshop(
+            where.name,
+            lake,
+            root,
+            lambda keys: catalog.register(f"{LAKE_PREFIX}/{key}" for key in keys),
+            lambda _removed, _added: None,  # Glue knows partitions, not files
+            catalog.sync,
+        )
+
+
+@contextmanager
+def _stack_compaction(where: Deployed, *, looking: bool) -> Iterator[Compaction]:
+    lake, root, catalog = _stack_stores(where)
+    if looking:
+        from transform.sweep import PlainSwap
+
+        yield Compaction(lake, PlainSwap(lake))
+        return
+    with _alone(root, catalog) as relocation:
+        yield Compaction(lake, relocation)
+
+
+def _stack_stores(where: Deployed) -> tuple[Archive, Archive, GlueCatalog]:
+    """The stack's lake, its bucket, and its catalog."""
+    from catalog.drivers.glue import GlueCatalog
+    from playlake.drivers.deployed_lake import LAKE_PREFIX
     from transform.drivers.s3_store import S3Store
 
     found = find_stack(where)
-    deployment, session = found.deployment, found.session
-    s3 = session.client("s3")
-    glue = session.client("glue")
-    catalog = GlueCatalog(deployment.database, deployment.bucket, LAKE_PREFIX, glue, s3)
-    yield Workshop(
-        where.name,
-        S3Store(deployment.bucket, LAKE_PREFIX, s3),
-        S3Store(deployment.bucket, "", s3),
-        lambda keys: catalog.register(f"{LAKE_PREFIX}/{key}" for key in keys),
-        lambda _removed, _added: None,  # Glue knows partitions, not files
-        catalog.sync,
-    )
+    bucket, s3 = found.deployment.bucket, found.session.client("s3")
+    glue = found.session.client("glue")
+    catalog = GlueCatalog(found.deployment.database, bucket, LAKE_PREFIX, glue, s3)
+    return S3Store(bucket, LAKE_PREFIX, s3), S3Store(bucket, "", s3), catalog
+
+
+@contextmanager
+def _alone(root: Archive, catalog: GlueCatalog) -> Iterator[Relocation]:
+    """Nobody else mends the lake meanwhile, and what others were killed in is ended."""
+    from playlake.compacting.lease import Lease
+    from playlake.compacting.relocation import Relocation
+
+    lease = Lease(root, f"`playlake {sys.argv[1]}` on {socket.gethostname()}")
+    with Waiting("Waiting for") as waiting, lease.held(waiting.tell) as held:
+        relocation = Relocation(root, catalog, held.check)
+        relocation.recover()
+        yield relocation

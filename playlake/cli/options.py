@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from events.errors import UnknownName
+from events.registry import REGISTRY
+
 
 class Format(Enum):
     """How an answer is printed."""
@@ -31,6 +34,14 @@ Until = Annotated[
 ]
 UserId = Annotated[int | None, typer.Option(help="A viewer, for the reports on one.")]
 VideoId = Annotated[str | None, typer.Option(help="A video, for the reports on one.")]
+
+
+def tables_named(table: str | None) -> list[str]:
+    """That table's name, or those of all of them; raises UnknownName."""
+    names = [each.name for each in REGISTRY.tables]
+    if table is not None and table not in names:
+        raise UnknownName(f"No table is called {table!r}; there are {', '.join(names)}.")
+    return names if table is None else [table]
 
 
 def today() -> date:

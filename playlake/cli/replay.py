@@ -81,7 +81,7 @@ def replay(
     from transform.process import Settings
 
     sources = [Source.FAILED, Source.REJECTED] if table is None else [table]
-    with opened_workshop(where) as shop, _rehearsing(shop, dry_run) as at_work:
+    with opened_workshop(where, looking=dry_run) as shop, _rehearsing(shop, dry_run) as at_work:
         tallies = [
             (source, _replay(at_work, source, span, Settings(max_late_days))) for source in sources
         ]

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from events.errors import SettingsError, UnknownName
-from events.registry import REGISTRY
+from events.errors import SettingsError
 from playlake.cli.opening import opened, opened_workshop
-from playlake.cli.options import Format, today
+from playlake.cli.options import Format, tables_named, today
 from playlake.cli.progress import Waiting
 from playlake.cli.rendering import render_listing
 from playlake.cli.text import bytes_text
@@ -50,13 +49,11 @@ def retain(
     """
     from playlake.retention import Retention, first_kept
 
-    names = [each.name for each in REGISTRY.tables]
-    if table is not None and table not in names:
-        raise UnknownName(f"No table is called {table!r}; there are {', '.join(names)}.")
+    names = tables_named(table)
     kept = first_kept(today(), days)
-    rows = _rows(where, [table] if table else names, kept)
-    with opened_workshop(where) as shop:
-        retention = Retention(shop, kept, [table] if table else names, archive=table is None)
+    rows = _rows(where, names, kept)
+    with opened_workshop(where, looking=dry_run) as shop:
+        retention = Retention(shop, kept, names, archive=table is None)
         expired = retention.expired()
         _show(expired, rows, kept, dry_run=dry_run)
         if dry_run or not expired:

@@ -46,6 +46,8 @@ class Commit(News, frozen=True, kw_only=True, tag="commit"):
     through: str
     records: int
     rows: int
+    rejected: int
+    """Of the rows, those of `rejected_events`."""
     objects: int
     bytes: int
     """Of the records' data."""
@@ -97,6 +99,7 @@ class Reporter:
             through=str(committed.through),
             records=committed.records,
             rows=committed.written.rows,
+            rejected=committed.rejected,
             objects=committed.written.objects,
             bytes=committed.size,
             seconds=committed.seconds,

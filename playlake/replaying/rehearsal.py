@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from heapq import merge
 
 from playlake.workshop import Workshop
-from transform.store import Archive, Stale, Version
+from transform.store import Archive, Entry, Stale, Version
 
 
 def rehearsed(shop: Workshop, lake: Archive, archive: Archive) -> Workshop:
@@ -40,12 +40,16 @@ class Overlaid:
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See `transform.store.Store.keys`."""
-        return (key for key, _ in self.sizes(prefix))
+        return (each.key for each in self.entries(prefix))
 
-    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """See `transform.store.Store.sizes`."""
-        unchanged = (each for each in self._under.sizes(prefix) if each[0] not in self._changed)
-        return merge(unchanged, self._changes.sizes(prefix))
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """See `transform.store.Store.entries`."""
+        unchanged = (each for each in self._under.entries(prefix) if each.key not in self._changed)
+        return merge(unchanged, self._changes.entries(prefix))
+
+    def copy(self, source: str, target: str) -> None:
+        """See `transform.store.Archive.copy`."""
+        self.put(target, self.get(source))
 
     def delete(self, key: str) -> None:
         """See `transform.store.Store.delete`."""

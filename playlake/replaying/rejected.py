@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 
 from events.rejected import REJECTED_EVENTS
 from playlake.workshop import Workshop
-from transform.compaction import read_parquet, read_rows, superseded
+from transform.compaction import superseded
 from transform.identity import identities
+from transform.reading import read_parquet, read_rows
 from transform.records import RawRecord
 from transform.replay import Replay, count_rejects, renamed
 from transform.rewriting import without

@@ -55,9 +55,9 @@ def _listed(
 ) -> list[tuple[str, int]]:
     # All of it before anything changes: what a replay writes it does not read.
     return [
-        (key, size)
-        for key, size in store.sizes(prefix)
-        if (dt := day_of(key)) is not None and span.holds(dt)
+        (each.key, each.bytes)
+        for each in store.entries(prefix)
+        if (dt := day_of(each.key)) is not None and span.holds(dt)
     ]
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from events.errors import StoreUnavailable
-from transform.store import Stale, Version
+from transform.store import Entry, Stale, Version
 
 # Half-written objects wait here, outside every table's folder: DuckDB, unlike Athena, reads what a
 # glob finds, and a torn file under it breaks every query.
@@ -27,9 +27,11 @@ class FileStore:
         path = self.root / key
         try:
             _make_folder(path.parent)
-            if not path.exists():
+            if path.exists():
+                _sync_folder(path.parent)
+            else:
                 self._write_aside(data).replace(path)
-            _sync_folder(path.parent)
+                _sync_or_take_back(path)
         except OSError as error:
             raise StoreUnavailable(f"cannot write {path}: {error.strerror}") from error
 
@@ -44,10 +46,10 @@ class FileStore:
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See `transform.store.Store.keys`."""
-        return (key for key, _ in self.sizes(prefix))
+        return (each.key for each in self.entries(prefix))
 
-    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """See `transform.store.Store.sizes`."""
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """See `transform.store.Store.entries`."""
         # The folder part narrows the walk; the rest of the prefix is matched on each key.
         folder = self.root / prefix.rpartition("/")[0]
         found = (path.relative_to(self.root) for path in folder.rglob("*") if path.is_file())
@@ -55,7 +57,8 @@ class FileStore:
         for key in sorted(key for key in keys if key.startswith(prefix)):
             # One that was deleted since the walk is not listed.
             with suppress(FileNotFoundError):
-                yield key, (self.root / key).stat().st_size
+                status = (self.root / key).stat()
+                yield Entry(key, status.st_size, status.st_mtime)
 
     def delete(self, key: str) -> None:
         """See `transform.store.Store.delete`."""
@@ -63,6 +66,10 @@ class FileStore:
             (self.root / key).unlink(missing_ok=True)
         except OSError as error:
             raise StoreUnavailable(f"cannot delete {self.root / key}: {error.strerror}") from error
+
+    def copy(self, source: str, target: str) -> None:
+        """See `transform.store.Archive.copy`."""
+        self.put(target, self.get(source))
 
     def load(self, key: str) -> Version | None:
         """See `transform.store.VersionedStore.load`."""
@@ -117,6 +124,16 @@ def _make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for path in missing:
         _sync_folder(path.parent)
+
+
+def _sync_or_take_back(path: Path) -> None:
+    """Once a sync has failed, the next may succeed though the entry is on no disk: whoever tries
+    again must not find it there."""
+    try:
+        _sync_folder(path.parent)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
 from events.errors import SettingsError, StoreUnavailable
-from transform.store import Stale, Version
+from transform.store import Entry, Stale, Version
 
 # botocore's standard mode tries again what may pass: SlowDown and other 5xx, throttling, timeouts,
 # broken connections. Five calls that time out and the pauses between them come to 75 s at most, of
@@ -37,6 +37,7 @@ _ACTIONS = {
     "write": "s3:PutObject on it",
     # Without leave to list, S3 answers a missing key as a forbidden one.
     "read": "s3:GetObject on it, and s3:ListBucket on its bucket",
+    "copy": "s3:GetObject and s3:PutObject there",
     "list": "s3:ListBucket on the bucket",
     "delete": "s3:DeleteObject on it",
 }
@@ -103,17 +104,33 @@ class S3Store:
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See `transform.store.Store.keys`. S3 lists in the order of UTF-8 bytes."""
-        return (key for key, _ in self.sizes(prefix))
+        return (each.key for each in self.entries(prefix))
 
-    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """See `transform.store.Store.sizes`."""
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """See `transform.store.Store.entries`."""
         pages = self._client.get_paginator("list_objects_v2")
         try:
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
                 for found in page.get("Contents", ()):
-                    yield found["Key"].removeprefix(self._prefix), found["Size"]
+                    key = found["Key"].removeprefix(self._prefix)
+                    yield Entry(key, found["Size"], found["LastModified"].timestamp())
         except (ClientError, BotoCoreError) as error:
             raise self._unavailable("list", prefix, error) from error
+
+    def copy(self, source: str, target: str) -> None:
+        """See `transform.store.Archive.copy`. S3 copies up to 5 GB in one call."""
+        try:
+            self._client.copy_object(
+                Bucket=self._bucket,
+                Key=self._prefix + target,
+                CopySource={"Bucket": self._bucket, "Key": self._prefix + source},
+            )
+        except ClientError as error:
+            if _code(error) == _GONE:
+                raise KeyError(source) from None
+            raise self._unavailable("copy", source, error) from error
+        except BotoCoreError as error:
+            raise self._unavailable("copy", source, error) from error
 
     def delete(self, key: str) -> None:
         """See `transform.store.Store.delete`."""

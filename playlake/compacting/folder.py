@@ -1,0 +1,35 @@
+"""Swapping files in a folder, where the catalog says which of them count."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from playlake.upkeep import GRACE_SECONDS
+from transform.compaction import Built
+from transform.store import Store
+
+
+@dataclass(slots=True)
+class FolderSwap:
+    """A `transform.sweep.Swap` by one transaction of the catalog."""
+
+    store: Store
+    replace: Callable[[Sequence[str], Sequence[str]], object]
+    sleep: Callable[[float], object] = time.sleep
+    _replaced: list[str] = field(default_factory=list)
+
+    def swap(self, built: Built) -> bool:
+        """See `transform.sweep.Swap.swap`."""
+        built.put(self.store)
+        self.replace(built.done.replaced, built.done.added)
+        self._replaced += built.done.replaced
+        return True
+
+    def finish(self) -> None:
+        """See `transform.sweep.Swap.finish`: what was replaced goes once queries that were planned
+        before have ended."""
+        if self._replaced:
+            self.sleep(GRACE_SECONDS)
+        for key in self._replaced:
+            self.store.delete(key)
+        self._replaced.clear()
