@@ -19,6 +19,7 @@ from typing import Any
 
 from amazon_kclpy import kcl
 
+from benchmarks.peers.answering import peak_mb
 from benchmarks.transform import BEGAN_MS, EVENTS_A_RECORD
 from playlake.consuming.news import Reporter
 from playlake.drivers.kcl import RecordProcessor, Surroundings
@@ -173,14 +174,6 @@ def backlog(size: int, like: Sequence[bytes]) -> Iterator[bytes]:
             call.append(StreamRecord(Place(sequence), base64.b64encode(data).decode(), BEGAN_MS))
         yield process_records(call)
     yield shard_ended()
-
-
-def peak_mb() -> float:
-    """The most that this process ever had in memory. Not `ru_maxrss`: that one begins with what
-    the process had that started it."""
-    status = Path("/proc/self/status").read_text()
-    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(kilobytes) * 1024 / 10**6
 
 
 if __name__ == "__main__":

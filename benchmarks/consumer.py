@@ -9,14 +9,8 @@ raw lines by itself, so that its peer is the consumer without them. Memory is th
 its own, spoken to as the KCL speaks to its child, by records that are made as they are read.
 """
 
-import argparse
-import json
-import os
-import platform
-import shutil
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,9 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from benchmarks import measuring
 from benchmarks._kcl_child import (
     RECORDS_A_CALL,
     TINY_GB,
@@ -37,6 +31,7 @@ from benchmarks._kcl_child import (
     through_kcl,
     tiny_events,
 )
+from benchmarks.measuring import Race
 from benchmarks.transform import BEGAN_MS, DAY_MS, firehose_events, play_events
 from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
@@ -68,26 +63,22 @@ class Files:
 
 def main() -> None:
     """Measure, print and, if asked, write the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = measuring.options(__doc__, events=1_000_000)
     parser.add_argument("--behind-gb", type=float, default=2.0)
-    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
+    machine = measuring.machine("duckdb", "pyarrow", "amazon_kclpy")
     memory = {
         "plays": memory_behind(options.behind_gb, play_events(10_000, seed=2)),
         "tiny events": memory_behind(min(options.behind_gb, TINY_GB), tiny_events()),
     }
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    measuring.use_one_core()
     with tempfile.TemporaryDirectory() as folder:
         taken, files = compared(Path(folder), play_events(options.events), options.rounds)
-    report(options.events, taken, files, memory)
-    if options.json:
-        lakes = {
-            name: {"files": each.sizes, "scanned": each.scanned} for name, each in files.items()
-        }
-        found = {"events": options.events, "seconds": taken, "lakes": lakes, "memory": memory}
-        options.json.write_text(json.dumps(found))
+    race = Race(options.events, _FIREHOSE, taken)
+    report(race, machine, files, memory)
+    lakes = {name: {"files": each.sizes, "scanned": each.scanned} for name, each in files.items()}
+    figures = {"machine": machine, "events": options.events, "seconds": taken}
+    measuring.write_json(options.json, {**figures, "lakes": lakes, "memory": memory})
 
 
 def compared(
@@ -102,20 +93,10 @@ def compared(
         _ARCHIVING: partial(through_consumer, records, keep_raw=True),
         _UNDER_KCL: partial(through_kcl, calls),
     }
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds + 1):
-        for name, way in ways.items():
-            taken[name].append(timed(way, folder / name))
-    lakes = {name: files_of(folder / name) for name in (_FIREHOSE, _CONSUMER)}
-    return {name: each[1:] for name, each in taken.items()}, lakes
-
-
-def timed(way: Callable[[Path], object], root: Path) -> float:
-    """Seconds from nothing to everything in the lake under `root`."""
-    shutil.rmtree(root, ignore_errors=True)
-    began = time.perf_counter()
-    way(root)
-    return time.perf_counter() - began
+    taken = measuring.in_turn(
+        {name: measuring.timed(way) for name, way in ways.items()}, rounds, folder
+    )
+    return taken, {name: files_of(folder / name) for name in (_FIREHOSE, _CONSUMER)}
 
 
 def through_firehose(batches: Iterable[Mapping[str, Any]], root: Path) -> None:
@@ -137,7 +118,7 @@ def through_consumer(records: Sequence[StreamRecord], root: Path, *, keep_raw: b
 def files_of(root: Path) -> Files:
     """Every data file, and what the reports read of them, by the local engine's own count."""
     lake = root / "lake"
-    sizes = [size for key, size in FileStore(lake).sizes() if parse_key(key)]
+    sizes = [each.bytes for each in FileStore(lake).entries() if parse_key(each.key)]
     with LocalCatalog(lake, root / "catalog.db") as catalog, DuckDBEngine(catalog) as engine:
         catalog.sync()
         return Files(sizes, {name: scanned(engine, name) for name in REPORTS})
@@ -161,15 +142,16 @@ def _day(epoch_ms: int) -> str:
 
 
 def report(
-    events: int,
-    taken: Mapping[str, Sequence[float]],
+    race: Race,
+    machine: Mapping[str, object],
     files: Mapping[str, Files],
     memory: Mapping[str, Mapping[str, float]],
 ) -> None:
     """Print the tables."""
-    console = Console()
-    console.print(speed_table(events, taken))
-    console.print(files_table(events, files))
+    console = measuring.console()
+    console.print(race.table(f"{race.events:,} events, one core"))
+    console.print(measuring.described(machine))
+    console.print(files_table(race.events, files))
     for name, each in memory.items():
         said = "under" if each["peak_mb"] < MEMORY_BOUND_MB else "NOT under"
         console.print(
@@ -177,20 +159,6 @@ def report(
             f" {each['seconds']:.0f} s, peak {each['peak_mb']:.0f} MB ({each['before_mb']:.0f} MB"
             f" of it before the first record): {said} {MEMORY_BOUND_MB} MB."
         )
-
-
-def speed_table(events: int, taken: Mapping[str, Sequence[float]]) -> Table:
-    """Events a second of each way, and how that compares."""
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, one used"
-    table = Table(title=f"{events:,} events, {machine}, Python {platform.python_version()}")
-    for name in ("", "events/s, median", "slowest", "fastest", "of Firehose's"):
-        table.add_column(name, justify="right" if name else "left")
-    limit = statistics.median(taken[_FIREHOSE])
-    for name, rounds in taken.items():
-        median = statistics.median(rounds)
-        rates = (f"{events / each:,.0f}" for each in (median, max(rounds), min(rounds)))
-        table.add_row(name, *rates, f"{limit / median:.2f}")
-    return table
 
 
 def files_table(events: int, files: Mapping[str, Files]) -> Table:

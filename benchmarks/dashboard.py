@@ -9,7 +9,6 @@ most of it.
 """
 
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from benchmarks import measuring
+from benchmarks.measuring import Spread
 from playlake.viewing import CHROMIUM_OPTIONS, browser_path
 
 ROUNDS = 7
@@ -46,6 +47,7 @@ BARE = "() => new Promise(done => requestAnimationFrame(() => done(performance.n
 
 def main() -> None:
     """Print each round's figures, and the median."""
+    machine = measuring.machine("duckdb", "playwright")
     with tempfile.TemporaryDirectory() as folder:
         data = Path(sys.argv[1]) if len(sys.argv) > 1 else simulated(Path(folder) / "data")
         with serving(data) as url, sync_playwright() as playwright:
@@ -58,8 +60,10 @@ def main() -> None:
     for chart, bare in rounds:
         print(f"{chart:14.0f} {bare:14.0f}")
     charts, bares = zip(*rounds, strict=True)
-    print(f"{statistics.median(charts):14.0f} {statistics.median(bares):14.0f}   median")
-    print(f"{max(charts):14.0f} {max(bares):14.0f}   most")
+    first, empty = Spread.of(charts), Spread.of(bares)
+    print(f"{first.median:14.0f} {empty.median:14.0f}   median")
+    print(f"{first.most:14.0f} {empty.most:14.0f}   most")
+    print(measuring.described(machine))
 
 
 def simulated(data: Path) -> Path:

@@ -21,6 +21,7 @@ from rich.table import Table
 from ua_parser import Domain, load_lazy_builtins
 from ua_parser.regex import Resolver
 
+from benchmarks import measuring
 from transform.devices import DEVICE_TYPES, parse_device
 
 AGENTS = Path(__file__).parents[2] / "shared" / "data" / "user_agents.jsonl.gz"
@@ -41,12 +42,13 @@ def main() -> None:
         )
         return
     agents = read_labelled(arguments.agents)
+    machine = measuring.machine("ua-parser", "ua-parser-rs")
     # Measured first: scoring fills the cache.
     speed = measure({labelled.agent for labelled in agents})
     report = score(agents) | {"speed": speed}
     show(report, Console())
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    Console(highlight=False).print(measuring.described(machine))
+    measuring.write_json(arguments.json, report | {"machine": machine})
 
 
 def parse_arguments() -> argparse.Namespace:
