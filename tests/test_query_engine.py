@@ -1,5 +1,6 @@
 """The engine: the answers, what they scanned, and what is out of reach."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
 
 import pytest
@@ -182,6 +183,21 @@ def test_a_file_that_compaction_took_meanwhile_is_planned_anew(lake, catalog, th
     with DuckDBEngine(Compacting()) as engine:
         sql = "SELECT video_id FROM video_play_events WHERE dt = '2026-11-24'"
         assert rows(engine, sql) == [("c",)]
+
+
+def test_an_engine_that_is_closed_ends_the_queries_that_run(lake, catalog):
+    catalog.register([lake.write("2026-11-24", [{"video_id": "a", "ended_at": 5}] * 1_000)])
+    tables = ", ".join(f"video_play_events AS t{n}" for n in range(8))
+    endless = f"SELECT SUM(t0.ended_at - t7.ended_at) FROM {tables}"
+    engine = DuckDBEngine(catalog)
+    with ThreadPoolExecutor() as pool:
+        asked = [pool.submit(engine.query, endless, full_scan=True) for _ in range(3)]
+        wait(asked, timeout=0.5)
+        assert not any(each.done() for each in asked)
+        engine.close()
+        for each in asked:
+            with pytest.raises(QueryFailed, match=r"Interrupted|closed"):
+                each.result(timeout=5)
 
 
 def test_a_file_that_was_deleted_behind_the_catalogs_back_is_named(engine, lake, three_days):

@@ -1,7 +1,9 @@
 """The engine of one machine: Athena's SQL, answered by DuckDB from the files it must read."""
 
 import itertools
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -27,6 +29,7 @@ from events.errors import QueryFailed
 
 _ATTEMPTS = 5
 _BATCH = 1_000
+_BUSY_SECONDS = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,18 @@ class DuckDBEngine:
 
     def close(self) -> None:
         """See `catalog.port.Engine.close`."""
-        for cursor in tuple(self._cursors):
-            self._release(cursor)
-        self._connection.close()
+        while True:
+            for cursor in tuple(self._cursors):
+                # A query that has ended in its own thread meanwhile has closed its cursor there.
+                with suppress(duckdb.ConnectionException):
+                    cursor.interrupt()
+            try:
+                # Its cursors with it. DuckDB refuses while one of them is still in a call.
+                self._connection.close()
+            except duckdb.ResourceInUseException:
+                time.sleep(_BUSY_SECONDS)
+            else:
+                return
 
     def query(
         self,
