@@ -192,11 +192,11 @@ def test_other_days_are_asked_for_and_stay_in_the_address(context, month):
     plays = sum(row["plays"] for row in report(month, "device_mix", since=first))
     expect(week).to_have_text(f"{plays:,}")
     page.reload()
-    assert page.get_by_label("First day").input_value() == first
+    expect(page.get_by_label("First day")).to_have_value(first)
     page.get_by_label("First day").fill(day_before(first))
     page.wait_for_url(re.compile(f"since={day_before(first)}&until="))
     page.go_back()
-    assert page.get_by_label("First day").input_value() == first
+    expect(page.get_by_label("First day")).to_have_value(first)
 
 
 def test_axe_finds_what_is_wrong_when_something_is(context, month):
