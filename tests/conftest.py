@@ -11,29 +11,70 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 PLAYLAKE = (sys.executable, "-m", "playlake")
 
-SHARING = frozenset({"aws", "kinesis"})
+# What a shell starts by `make test &` ignores Ctrl-C, and so would what tests send it to.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+SHARING = frozenset({"kinesis"})
 """Folders whose files share what is costly to start."""
-LONGEST = ("aws", "kinesis", "test_zips.py", "test_dashboard.py", "test_plugin.py")
+LONGEST = (
+    *("aws", "kinesis", "test_torture_quick.py", "test_zips.py", "test_dashboard.py"),
+    "test_plugin.py",
+)
 """What takes longest begins first, so that no worker is left alone with it in the end."""
 
 
+EACH = "test_torture_quick.py"
+"""Where each test is as long as another file's are all together."""
+
+
+def group(nodeid: str) -> str:
+    """What one worker has to itself: a file, a folder whose files share, or a test that is long."""
+    path = Path(nodeid.partition("::")[0])
+    if path.name == EACH:
+        return nodeid
+    return path.parent.name if path.parent.name in SHARING else path.name
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: whoever waits for a server leaves its core to the others."""
+    return min(4, (os.cpu_count() or 1) + 1)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is one worker's under `--dist loadgroup`: a file, or a folder whose files share."""
-
-    def group(item: pytest.Item) -> str:
-        folder = item.path.parent.name
-        return folder if folder in SHARING else item.path.name
-
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
+    """See `LONGEST`."""
     order = {name: position for position, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(group(item), len(order)))
+
+    def place(item: pytest.Item) -> int:
+        path = item.path
+        return min(order.get(name, len(order)) for name in (path.parent.name, path.name))
+
+    items.sort(key=place)
+
+
+class ByGroup(LoadScopeScheduling):
+    """Groups are handed to workers whole, in the order of their first tests.
+
+    xdist's own `--dist loadgroup` writes a group into the test's `_nodeid`, which pytest 9.2 does
+    not read any more: each test was a group of its own.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
+    """The scheduler of a run on several workers."""
+    return ByGroup(config, log)
 
 
 Tell = Callable[[str], None]
@@ -121,14 +162,15 @@ class Dev:
         assert self.url, "".join(self.lines)
 
 
-def start_dev(data: Path, *options: str) -> Dev:
-    """Start `playlake dev` on a free port."""
+def start_dev(data: Path, *options: str, session: bool = False) -> Dev:
+    """Start `playlake dev` on a free port; in a session of its own, as a terminal has, if asked."""
     process = subprocess.Popen(
         [*PLAYLAKE, "dev", "--port", "0", "--data", str(data), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env=os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+        start_new_session=session,
     )
     dev = Dev(process, data)
     try:
@@ -141,9 +183,9 @@ def start_dev(data: Path, *options: str) -> Dev:
 
 
 @contextmanager
-def running_dev(data: Path, *options: str) -> Iterator[Dev]:
-    """`playlake dev`, stopped at the end whatever happens."""
-    dev = start_dev(data, *options)
+def running_dev(data: Path, *options: str, session: bool = False) -> Iterator[Dev]:
+    """`playlake dev`, stopped at the end whatever happens; see `start_dev`."""
+    dev = start_dev(data, *options, session=session)
     try:
         yield dev
     finally:

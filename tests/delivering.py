@@ -5,12 +5,13 @@ import copy
 import gzip
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from events.errors import StoreUnavailable
 from ingest.drivers.spool import Spool
 from playlake.delivery import Delivery, DeliverySettings
-from playlake.invocation import Transform
+from playlake.invocation import Transform, invoke
 from transform.drivers.file_store import FileStore
 from transform.store import Store
 
@@ -81,9 +82,8 @@ def delivery(
     spool: Spool, transform: Transform, archive: Store, slept: list[float] | None = None
 ) -> Delivery:
     sleep = [].append if slept is None else slept.append
-    return Delivery(
-        spool, transform, archive, settings=DeliverySettings(sleep=sleep, now_ms=lambda: NOON + 9)
-    )
+    settings = DeliverySettings(sleep=sleep, now_ms=lambda: NOON + 9)
+    return Delivery(spool, partial(invoke, transform), archive, settings=settings)
 
 
 def lines_under(archive: Store, prefix: str) -> list[bytes]:

@@ -3,11 +3,16 @@
 import threading
 from collections.abc import Callable, Iterator
 
-from transform.store import Stale, Version
+from transform.store import Entry, Stale, Version
 
 
 class Memory(dict[str, bytes]):
     """A store as S3 is one: a put is conditional, what is there first stays."""
+
+    def __init__(self, *objects: object, **named: bytes) -> None:
+        super().__init__(*objects, **named)
+        self.modified: dict[str, float] = {}
+        """Epoch seconds; of what a test does not date, the beginning of time."""
 
     def put(self, key: str, data: bytes) -> None:
         self.setdefault(key, data)
@@ -16,10 +21,14 @@ class Memory(dict[str, bytes]):
         return self[key]
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        return (key for key, _ in self.sizes(prefix))
+        return (each.key for each in self.entries(prefix))
 
-    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        return iter([(key, len(self[key])) for key in sorted(self) if key.startswith(prefix)])
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        keys = [key for key in sorted(self) if key.startswith(prefix)]
+        return iter([Entry(key, len(self[key]), self.modified.get(key, 0)) for key in keys])
+
+    def copy(self, source: str, target: str) -> None:
+        self.put(target, self.get(source))
 
     def delete(self, key: str) -> None:
         self.pop(key, None)

@@ -1,7 +1,10 @@
-"""The Lambda packages for this machine, built for real, and what their tests give a function."""
+"""The Lambda packages for this machine, built for real."""
 
+import fcntl
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -15,16 +18,6 @@ HOST = Target.parse("host", "host")
 ARM = Target.parse("arm64", "3.13")
 BY_NAME = {each.name: each for each in PACKAGES}
 NAMES = tuple(BY_NAME)
-# What a function is given: settings, credentials that are nobody's, and no network.
-ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "nobody",
-    "AWS_SECRET_ACCESS_KEY": "nothing",
-    "AWS_DEFAULT_REGION": "eu-central-1",
-    "PLAYLAKE_STREAM": "firehose://playlake-demo-dev",
-    "PLAYLAKE_CATALOG": "glue://playlake_demo_dev",
-    "PLAYLAKE_LAKE_URI": "s3://playlake-demo-dev-123456789012-eu-central-1/lake",
-    "POWERTOOLS_SERVICE_NAME": "playlake",
-}
 PREAMBLE = """
 import json, socket
 
@@ -41,12 +34,25 @@ class Context:
 """
 
 
+ZIPS = ROOT / "build" / "zips-of-tests"
+
+
+@contextmanager
+def zips_to_build() -> Iterator[Path]:
+    """Where the packages for this machine are, for one process at a time: what one has built,
+    another finds."""
+    ZIPS.mkdir(parents=True, exist_ok=True)
+    with (ZIPS / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield ZIPS
+
+
 class Unpacked:
-    """The packages for this machine, built once, each unzipped beside its zip."""
+    """The packages for this machine, each unzipped."""
 
     def __init__(self, root: Path, folder: Path) -> None:
-        self.zips = folder / "zips"
-        self.built = {each.name: build(each, HOST, self.zips, root) for each in PACKAGES}
+        with zips_to_build() as self.zips:
+            self.built = {each.name: build(each, HOST, self.zips, root) for each in PACKAGES}
         for name in NAMES:
             archive.unzip(self.zip(name), folder / name)
         self.folder = folder
@@ -59,8 +65,7 @@ class Unpacked:
             return opened.namelist()
 
     def run(self, name: str, code: str, **environment: str) -> str:
-        settings = ENVIRONMENT | environment
-        return clean_room.run(sys.executable, self.folder / name, PREAMBLE + code, settings)
+        return clean_room.run(sys.executable, self.folder / name, PREAMBLE + code, environment)
 
 
 def project_copy(root: Path) -> Path:

@@ -41,13 +41,13 @@ from tests.replayable import (
     replayed,
     workshop,
 )
+from tests.sweeping import sweep
 from transform.compaction import compact, superseded
 from transform.drivers.file_store import FileStore
 from transform.erasure import Erasure
 from transform.parquet import encode
 from transform.person import Person
 from transform.rewriting import without
-from transform.sweep import sweep
 from transform.tally import Fate
 
 ANNA = Person("user_id", "1")

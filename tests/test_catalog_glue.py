@@ -189,12 +189,15 @@ def test_a_throttled_call_is_tried_again_though_it_took_effect(catalog, glue, la
 
 
 def test_every_page_of_partitions_is_read_without_their_columns(catalog, glue):
+    def partition(dt: str) -> dict[str, object]:
+        return {"Values": [dt], "StorageDescriptor": {"Location": f"s3://{BUCKET}/lake/plays/{dt}"}}
+
     asked = requests(glue, "GetPartitions")
     Answers(
         glue,
         "GetPartitions",
-        {"Partitions": [{"Values": ["2026-11-24"]}], "NextToken": "more"},
-        {"Partitions": [{"Values": ["2026-11-23"]}], "NextToken": "and more"},
+        {"Partitions": [partition("2026-11-24")], "NextToken": "more"},
+        {"Partitions": [partition("2026-11-23")], "NextToken": "and more"},
         {"Partitions": []},
     )
     assert catalog.partitions(PLAYS) == ("2026-11-23", "2026-11-24")

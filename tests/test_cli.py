@@ -231,6 +231,12 @@ def test_each_command_has_help_with_an_example(command):
     assert f"Example: playlake {command}" in ran.out
 
 
+def test_it_tells_its_version():
+    ran = run_playlake("--version")
+    assert (ran.code, ran.err) == (0, "")
+    assert re.fullmatch(r"playlake \d+\.\d+\.\d+\n", ran.out)
+
+
 def test_the_exit_codes_are_in_the_help():
     out = " ".join(run_playlake("--help").out.split())
     for code, meaning in EXIT_CODES.items():

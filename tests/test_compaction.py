@@ -2,6 +2,7 @@
 
 import json
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -67,6 +68,24 @@ def test_rows_are_in_the_tables_order(store):
     keys = [deliver(store, play(name, video_id=name)) for name in "cab"]
     rows = read(store, compact(store, PLAYS, DT, keys).key)
     assert rows["video_id"].to_pylist() == ["a", "b", "c"]
+
+
+def test_a_large_file_says_in_which_of_its_groups_a_viewer_may_be(store, monkeypatch):
+    monkeypatch.setattr("transform.parquet.GROUP_ROWS", 10)
+    viewers = {f"{number:02}": 1_000 + number for number in range(40)}
+    plays = [play(each, video_id=each, user_id=user) for each, user in viewers.items()]
+    data = store.get(
+        compact(store, PLAYS, DT, [deliver(store, *plays), deliver(store, plays[0])]).key
+    )
+    metadata = pq.read_metadata(pa.BufferReader(data))
+    assert metadata.num_row_groups == 4
+    columns = [metadata.row_group(2).column(n) for n in range(metadata.num_columns)]
+    (user,) = (each for each in columns if each.path_in_schema == "user_id")
+    assert (user.has_column_index, user.has_offset_index) == (True, True)
+    (path := store.root / "whole.parquet").write_bytes(data)
+    probe = "SELECT * FROM parquet_bloom_probe(?, 'user_id', ?)"
+    excluded = [each for *_, each in duckdb.execute(probe, [str(path), 1_025]).fetchall()]
+    assert excluded == [True, True, False, True]
 
 
 def test_compacting_the_same_files_again_makes_the_same_object(store):

@@ -16,6 +16,7 @@ from events.layout import parse_key
 from tests.memory_store import Killed, Memory, Stepped
 from tests.records import ARRIVED, LAB_CLICK, lines
 from tests.shard import DAY_MS, Lake, consumer, ids, lines_of, record_at, records
+from tests.sweeping import sweep
 from transform.committing import Writer
 from transform.consumer import Clock, Misplaced, ShardConsumer
 from transform.drivers.file_store import FileStore
@@ -32,7 +33,6 @@ from transform.ledger import (
 )
 from transform.process import Processor
 from transform.rewriting import without
-from transform.sweep import sweep
 
 
 def test_a_full_batch_is_committed_and_the_place_to_checkpoint_is_its_end():
@@ -261,7 +261,7 @@ def test_a_folder_is_consumed_like_a_bucket(tmp_path):
     shard.take([*records(2), _click()])
     shard.flush()
     assert decode(root.get("consumed/plays/shard-0.json")).through == _click().place
-    assert {key.split("/")[0] for key, _ in FileStore(tmp_path / "lake").sizes()} == {
+    assert {key.split("/")[0] for key, *_ in FileStore(tmp_path / "lake").entries()} == {
         "custom_events",
         "rejected_events",
         "video_play_events",

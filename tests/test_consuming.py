@@ -166,6 +166,7 @@ COMMIT = Commit(
     through="5",
     records=20,
     rows=1_000,
+    rejected=7,
     objects=3,
     bytes=2_500_000,
     seconds=0.25,

@@ -4,6 +4,7 @@ import base64
 import logging
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from events.errors import StoreUnavailable
 from ingest.drivers.spool import Buffering, Spool
 from playlake.delivery import Delivered, Delivery, DeliverySettings
-from playlake.invocation import LAMBDA_ARN, Transform
+from playlake.invocation import LAMBDA_ARN, Transform, invoke
 from tests.delivering import (
     DAY,
     NOON,
@@ -147,7 +148,7 @@ def test_the_day_of_an_object_is_that_of_its_first_record_in_utc(
     with Spool(tmp_path / "spool", now_ms=lambda: next(times)) as spool:
         spool.put([b"1\n"])
         spool.put([b"2\n"])
-        Delivery(spool, keep, archive).drain()
+        Delivery(spool, partial(invoke, keep), archive).drain()
     (key,) = archive.keys("raw/")
     assert key.startswith("raw/dt=2026-09-21/")
 
@@ -194,7 +195,7 @@ class Running:
         self._stop = threading.Event()
         self._delivery = Delivery(
             spool,
-            transform,
+            partial(invoke, transform),
             archive,
             settings=DeliverySettings(**settings),
             on_delivered=self._hear,

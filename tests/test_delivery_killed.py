@@ -7,12 +7,14 @@ import sys
 import textwrap
 import time
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ingest.drivers.spool import Spool
 from playlake.delivery import DEFAULTS, Delivery
+from playlake.invocation import invoke
 from tests.delivering import failed_records, keep, lines_under, raw_data
 from transform.drivers.file_store import FileStore
 
@@ -23,10 +25,12 @@ FAR_AHEAD_MS = 10**14
 # transform first notes, out of the process's reach, what it was given.
 PROGRAM = textwrap.dedent("""
     import os, random, sys, threading, time
+    from functools import partial
     from itertools import count
     from pathlib import Path
     from ingest.drivers.spool import Buffering, Spool
     from playlake.delivery import Delivery, DeliverySettings
+    from playlake.invocation import invoke
     from transform.drivers.file_store import FileStore
 
     folder, start, mode = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -48,7 +52,8 @@ PROGRAM = textwrap.dedent("""
 
     spool = Spool(folder / "spool")
     settings = DeliverySettings(buffering=Buffering(max_age_ms=5))
-    delivery = Delivery(spool, transform, Archive(folder / "data"), settings=settings)
+    archive = Archive(folder / "data")
+    delivery = Delivery(spool, partial(invoke, transform), archive, settings=settings)
     threading.Thread(target=delivery.run, args=(threading.Event(),), daemon=True).start()
     for number in count(start):
         spool.submit([b"%d\\n" % number]).add_done_callback(
@@ -87,7 +92,7 @@ def test_kills_at_any_moment_lose_and_double_nothing_and_change_no_batch(tmp_pat
     ]
     archive = FileStore(tmp_path / "data")
     with Spool(tmp_path / "spool") as spool:
-        Delivery(spool, keep, archive).drain()
+        Delivery(spool, partial(invoke, keep), archive).drain()
     delivered = [int(line) for line in lines_under(archive, "raw/")]
     delivered += [int(data) for data in raw_data(failed_records(archive))]
     assert len(acknowledged) > 50
@@ -110,7 +115,7 @@ def die(folder: Path, mode: str) -> None:
 
 def drain(folder: Path) -> None:
     with Spool(folder / "spool") as spool:
-        Delivery(spool, keep, FileStore(folder / "data")).drain()
+        Delivery(spool, partial(invoke, keep), FileStore(folder / "data")).drain()
 
 
 @pytest.mark.parametrize("mode", ["die attempting", "die archived"])

@@ -22,7 +22,8 @@ def test_the_demo_shows_a_month_that_equals_its_truth_and_a_play_from_a_browser(
     if browser_path() is None:
         assert "no Chromium" in ran.out
         lacking("Chromium is not installed; the demo's own play needs it.")
-    assert re.search(r"dawn +0 .* seek +Chrome", ran.out)
+    # On a busy machine a stall may come before the skip, so the skip's row need not begin at 0.
+    assert re.search(r"dawn +\d.* seek +Chrome", ran.out)
     plays = run_playlake(
         *("query", "SELECT * FROM video_play_events WHERE video_id = 'dawn' AND dt > '2026'"),
         *("--format", "json", "--data", data),

@@ -4,16 +4,14 @@ import itertools
 import random
 import threading
 import time
-from collections import Counter
 from pathlib import Path
 
 import httpx
 
-from catalog.drivers.duckdb_engine import DuckDBEngine
-from catalog.drivers.local import LocalCatalog
 from playlake.folder import DataFolder
 from tests.conftest import Dev, eventually, running_dev, start_dev
 from tests.records import LAB_PLAY
+from tests.torture.load import rows_by_id
 
 KILLS = 20
 
@@ -79,12 +77,3 @@ def test_every_event_that_was_answered_200_is_in_the_lake_or_rejected_once(tmp_p
 
 def _assert_none_doubled(data: Path) -> None:
     assert max(rows_by_id(DataFolder(data)).values()) == 1
-
-
-def rows_by_id(folder: DataFolder, *tables: str) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    with LocalCatalog(folder.lake, folder.catalog) as catalog, DuckDBEngine(catalog) as engine:
-        for table in tables or ("video_play_events", "rejected_events"):
-            with engine.query(f"SELECT event_id FROM {table}", full_scan=True) as answer:
-                counts.update(event_id for (event_id,) in answer)
-    return counts

@@ -21,6 +21,7 @@ from transform.compaction import compact
 from transform.drivers.file_store import FileStore
 from transform.erasure import MOST_PASSES, Erasure
 from transform.failed import Failed, failed_line
+from transform.ledger import Ledger, Place, Totals
 from transform.lines import stripped
 from transform.parquet import data_objects
 from transform.person import Person
@@ -262,9 +263,9 @@ class Prefixed:
     def get(self, key):
         return self._store.get(f"lake/{key}")
 
-    def sizes(self, prefix=""):
-        found = self._store.sizes(f"lake/{prefix}")
-        return [(key.removeprefix("lake/"), size) for key, size in found]
+    def entries(self, prefix=""):
+        found = self._store.entries(f"lake/{prefix}")
+        return [each._replace(key=each.key.removeprefix("lake/")) for each in found]
 
     def delete(self, key):
         self._store.delete(f"lake/{key}")
@@ -354,3 +355,16 @@ def test_a_catalog_of_files_counts_what_is_left_and_no_more(tmp_path):
         assert sum(each.rows for each in catalog.files(PLAYS)) == 1
         changed = catalog.sync()
         assert (changed.added, changed.dropped, changed.skipped) == ((), (), ())
+
+
+def test_nothing_is_proven_while_a_consumer_has_begun_a_batch():
+    """Whoever goes on with the batch of a worker that died writes all of it again."""
+    lake, archive = Memory(), Memory()
+    ledger = Ledger(archive, "plays", "shard-0")
+    ledger.load()
+    ledger.begin(Place(7), 1)
+    looks = erasure(lake, archive)
+    assert not looks.erase()
+    assert looks.passes[-1].under_way == ["consumed/plays/shard-0.json"]
+    ledger.complete(Place(7), 0, Totals(batches=1))
+    assert erasure(lake, archive).look()

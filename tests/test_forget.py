@@ -36,7 +36,7 @@ from transform.parquet import data_objects
 from transform.person import Person
 from transform.process import process
 
-USER, OTHER = 987_654_321_012, 555
+USER, OTHER = 987_654_321_012, 555_432_109_876
 VIEWER = "anna-8d1f77"
 FAILED = "failed/processing-failed/dt=2026-09-21/1.json.gz"
 FORGET = ("forget", "--user-id", USER)

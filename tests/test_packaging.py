@@ -2,19 +2,22 @@
 
 import re
 import shutil
+import sys
 from importlib.metadata import distribution
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from rich.console import Console
 
 from deploy.packaging import archive, pruning
 from deploy.packaging.building import MOST_UNZIPPED, MOST_ZIPPED, build, contents, within_limits
 from deploy.packaging.elf import AARCH64, Library
 from deploy.packaging.errors import PackagingError
-from deploy.packaging.function import MB, Package
+from deploy.packaging.function import MB, Package, Target
 from deploy.packaging.sources import sources
+from deploy.zips import table
 from tests.packages import ARM, BY_NAME, project_copy
 
 
@@ -55,6 +58,22 @@ def test_the_deployed_transform_is_within_its_limits(arm):
     files = arm["transform"]
 
     within_limits(BY_NAME["transform"], sum(map(len, files.values())), len(archive.zipped(files)))
+
+
+def test_without_its_python_on_the_machine_the_sources_are_in_and_that_is_said(
+    root, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    target = Target("arm64", "3.12" if sys.version_info[:2] == (3, 13) else "3.13")
+
+    built = build(BY_NAME["collect"], target, tmp_path, root)
+    Console(width=100).print(table([built], target))
+
+    with ZipFile(tmp_path / "collect.zip") as opened:
+        suffixes = {Path(name).suffix for name in opened.namelist()}
+    assert ".py" in suffixes
+    assert ".pyc" not in suffixes
+    assert "compiles what it imports" in capsys.readouterr().out
 
 
 def test_a_zip_does_not_tell_when_and_by_whom_it_was_made():

@@ -360,7 +360,7 @@ def test_no_region_at_all_is_one_sentence(node, tmp_path):
 
 def package_playlake(node: str, folder: Path, environ: dict[str, str]) -> str:
     """What osls prints when it packages the repository's own serverless.yml."""
-    for name in ("collect", "transform", "catalog", "page"):
+    for name in packaged.ZIPS:
         (folder / f"{name}.zip").touch()
     ran = subprocess.run(
         [node, OSLS, "package", "--identifier", "demo", "--package", folder / "package"],

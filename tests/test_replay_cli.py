@@ -221,6 +221,7 @@ def test_a_deployed_stack_is_replayed_by_the_same_command():
         glue = aws.client("glue")
         found = glue.get_partitions(DatabaseName=DATABASE, TableName=PLAYS)["Partitions"]
         assert [each["Values"] for each in found] == [["2018-08-29"]]
-        once = list(archive.sizes())
+        once = [each for each in archive.entries() if not each.key.startswith("mending/")]
         assert told(aws.run(*demo))[1] == ("rejected", None, "read", None, 2)
-        assert list(archive.sizes()) == once
+        again = [each for each in archive.entries() if not each.key.startswith("mending/")]
+        assert again == once

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,40 +16,16 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp
 
 from events.errors import StreamUnavailable
 from ingest.body import MAX_BODY_BYTES
 from ingest.collector import Collector
-from playlake.server import create_app, server
+from playlake.server import Site as ServedSite
+from playlake.server import create_app
+from playlake.server_protocol import Take
 from playlake.site import site as pages_of
 from playlake.testing.stream import MemoryStream
-
-CLICK = {"action": "click", "userId": 404444, "buttonName": "helloWorld"}
-
-
-@contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """The base URL of a server that runs this application."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()  # from here on connections wait, so that no client has to
-        running = server(app, "127.0.0.1", 0)
-        thread = threading.Thread(target=running.run, args=([listener],), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            running.should_exit = True
-            thread.join(10)
-        assert not thread.is_alive()
-
-
-@contextmanager
-def client_of(app: ASGIApp) -> Iterator[httpx.Client]:
-    """A client of such a server."""
-    with serving(app) as url, httpx.Client(base_url=url, timeout=5) as client:
-        yield client
+from tests.serving_apps import CLICK, client_of, serving
 
 
 @pytest.fixture(scope="module")
@@ -71,15 +47,15 @@ class Site:
         return [json.loads(line) for line in b"".join(self.stream.records).splitlines()]
 
 
-@pytest.fixture(scope="module")
-def running_site(pages: Path) -> Iterator[Site]:
-    async def hello(request: Request) -> PlainTextResponse:
+@pytest.fixture(scope="module", params=["past ASGI", "through ASGI"])
+def running_site(pages: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
+    async def hello(_request: Request) -> PlainTextResponse:
         return PlainTextResponse("hello")
 
     stream = MemoryStream()
     collector = Collector(stream.max_record_bytes)
     app = create_app(collector, stream.submit, routes=[Route("/api/hello", hello)], pages=pages)
-    with client_of(app) as client:
+    with client_of(app, app.events.take if request.param == "past ASGI" else None) as client:
         yield Site(client, stream)
 
 
@@ -87,6 +63,15 @@ def running_site(pages: Path) -> Iterator[Site]:
 def site(running_site: Site) -> Site:
     running_site.stream.records.clear()
     return running_site
+
+
+Way = Callable[[ServedSite], Take | None]
+
+
+@pytest.fixture(params=["past ASGI", "through ASGI"])
+def way(request: pytest.FixtureRequest) -> Way:
+    """What a server is given as `take`, of an application."""
+    return lambda app: app.events.take if request.param == "past ASGI" else None
 
 
 # --- events ---
@@ -207,13 +192,20 @@ def fail(held: Held) -> None:
     held.future.set_exception(StreamUnavailable("disk full"))
 
 
-@pytest.mark.parametrize(("outcome", "status"), [(acknowledge, 200), (fail, 503)])
+def break_down(held: Held) -> None:
+    held.future.set_exception(ValueError("an error of ours"))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"), [(acknowledge, 200), (fail, 503), (break_down, 503)]
+)
 def test_nothing_is_answered_before_the_stream_has(
-    outcome: Callable[[Held], None], status: int, pages: Path
+    outcome: Callable[[Held], None], status: int, pages: Path, way: Way
 ) -> None:
     held = Held()
     answers: list[httpx.Response] = []
-    with client_of(create_app(Collector(1_000_000), held.submit, pages=pages)) as client:
+    app = create_app(Collector(1_000_000), held.submit, pages=pages)
+    with client_of(app, way(app)) as client:
         sender = threading.Thread(target=lambda: answers.append(client.post("/events", json=CLICK)))
         sender.start()
         assert held.submitted.wait(5)
@@ -225,11 +217,11 @@ def test_nothing_is_answered_before_the_stream_has(
     assert [answer.status_code for answer in answers] == [status]
 
 
-def test_open_requests_end_before_the_server_does(pages: Path) -> None:
+def test_open_requests_end_before_the_server_does(pages: Path, way: Way) -> None:
     held = Held()
     answers: list[httpx.Response] = []
     app = create_app(Collector(1_000_000), held.submit, pages=pages)
-    with serving(app) as url:
+    with serving(app, way(app)) as url:
         sender = threading.Thread(
             target=lambda: answers.append(httpx.post(f"{url}/events", json=CLICK, timeout=5))
         )

@@ -220,6 +220,23 @@ def test_a_clock_set_back_does_not_hold_records_up(spool: Spool):
     assert spool.cut(NOON - 3_600_000) is not None
 
 
+def test_records_on_either_side_of_a_clock_that_was_set_are_not_one_batch(path: Path):
+    ten_years = 3_650 * 86_400_000
+    clock = iter([NOON, NOON + 1, NOON - ten_years, NOON - ten_years + 1, NOON + 2])
+    with Spool(path, now_ms=lambda: next(clock)) as spool:
+        for number in range(5):
+            spool.put([b"%d" % number])
+        batches = []
+        while batch := spool.cut(NOON, AT_ONCE):
+            batches.append(batch)
+            spool.complete(batch)
+    assert [[record.data for record in batch.records] for batch in batches] == [
+        [b"0", b"1"],
+        [b"2", b"3"],
+        [b"4"],
+    ]
+
+
 def test_a_record_larger_than_a_batch_is_a_batch(spool: Spool):
     spool.put([b"x" * 200, b"y"])
     batches = cut_all(spool, Buffering(max_bytes=100, max_age_ms=0))

@@ -284,8 +284,6 @@ def test_a_switch_that_is_off_leaves_no_variable_behind(plain):
     assert variables(switched)[name] == "30"
     traced = {each["TracingConfig"]["Mode"] for each in switched.of("Lambda::Function").values()}
     assert traced == {"Active"}
-    assert variables(plain)["POWERTOOLS_TRACE_DISABLED"] == "true"
-    assert variables(switched)["POWERTOOLS_TRACE_DISABLED"] == "false"
 
 
 # --- the delivery stream ---

@@ -5,6 +5,7 @@ they ask, of which resource. A right that is missing fails here, and so does one
 """
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -22,13 +23,15 @@ from catalog.settings import Settings as CatalogSettings
 from catalog.settings import open_catalog
 from ingest import settings as ingest_settings
 from ingest.handler import collect
+from playlake.compacting import hourly
+from playlake.compacting.handler import compact
 from tests.lambda_context import CONTEXT
 from tests.moto_server import empty, moto
 from tests.packaged import ACCOUNT, KINESIS, REGION, Template, packaged
 from tests.records import LAB_CLICK, LAB_PLAY, lines
 from tests.test_transform_handler import firehose_event
 from transform import handler as transform_handler
-from transform.handler import compact, transform
+from transform.handler import transform
 
 NAME = "playlake-demo-dev"
 BUCKET = f"{NAME}-{ACCOUNT}-{REGION}"
@@ -36,7 +39,7 @@ DATABASE = "playlake_demo_dev"
 GLUE = f"arn:aws:glue:{REGION}:{ACCOUNT}"
 
 # Where the action is not called as the operation is (service authorization reference).
-ACTIONS = {"s3:ListObjectsV2": "s3:ListBucket"}
+ACTIONS = {"s3:CopyObject": "s3:PutObject", "s3:ListObjectsV2": "s3:ListBucket"}
 BESIDES = {
     # Lambda's runtime writes the log, and the X-Ray daemon the traces: no handler calls them.
     "logs:CreateLogStream",
@@ -121,7 +124,7 @@ def aws(endpoint, monkeypatch) -> Iterator[SimpleNamespace]:
 def forget() -> None:
     """Clients that were made for another account, or another test."""
     boto3.setup_default_session()
-    for cached in (ingest_settings.wire, transform_handler._wired, open_catalog):
+    for cached in (ingest_settings.wire, transform_handler._wired, open_catalog, hourly._stores):
         getattr(cached, "cache_clear", lambda: None)()
 
 
@@ -264,11 +267,21 @@ def test_the_catalog_needs_what_its_role_allows(recorded, aws):
     assert_exactly_allowed("catalog", recorded)
 
 
-def test_compaction_needs_what_its_role_allows(recorded):
+def keys_of(aws: SimpleNamespace) -> list[str]:
+    return [each["Key"] for each in aws.s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
+
+
+def test_compaction_needs_what_its_role_allows(recorded, aws):
     for number in range(2):
         transform(firehose_event(lines(LAB_PLAY | {"event_id": f"e{number}"})), CONTEXT)
+    for key in keys_of(aws):
+        catalog(created(key), CONTEXT)
+    # Somebody was killed before anything had changed.
+    note = json.dumps({"key": None, "replaced": []}).encode()
+    aws.s3.put_object(Bucket=BUCKET, Key="compacting/custom_events/dt=2018-08-29.json", Body=note)
     recorded.clear()
-    assert compact({}, CONTEXT)["files"] == 2
+    later = int(time.time()) + 60
+    assert compact({"until": later}, CONTEXT)["files"] == 2
     assert_exactly_allowed("compact", recorded)
 
 

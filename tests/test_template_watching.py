@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.packaged import ALL_SWITCHES, ROOT, Template, packaged
+from tests.test_template_iam import NAME
 
 DEFAULTS: tuple[str, ...] = ()
 
@@ -112,8 +113,12 @@ def test_there_is_an_alarm_for_each_thing_that_goes_wrong():
 
 def test_with_kinesis_no_alarm_watches_what_only_the_transforms_function_emits():
     there = alarms(packaged("delivery=kinesis", "alarmEmail=ops@example.com"))
-    assert "RejectedShareAlarm" not in there
     assert "ConsumerLagAlarm" in there
+    ours = [each for alarm in there.values() for each in metrics_of(alarm)]
+    ours = [each for each in ours if each["Namespace"] == "playlake"]
+    assert {each["MetricName"] for each in ours} >= {"RowsWritten", "EventsRejected"}
+    written = [each for each in ours if each["MetricName"] in ("RowsWritten", "EventsRejected")]
+    assert all(each["Dimensions"] == [{"Name": "Stream", "Value": NAME}] for each in written)
 
 
 def test_the_longest_buffers_do_not_look_like_a_late_delivery():
@@ -143,6 +148,10 @@ EMITTED = {
 
 
 def assert_emitted(name: str, dimension: str, value: str) -> None:
+    if dimension == "Stream":  # the consumers'
+        assert value == NAME
+        assert f'"{name}"' in (ROOT / "playlake/cli/commits.py").read_text()
+        return
     assert dimension == "service"
     assert f'"{name}"' in (ROOT / EMITTED[value]).read_text()
 

@@ -18,7 +18,7 @@ from tests.packages import BY_NAME, EVENTS, HOST, NAMES, ROOT, Unpacked, project
 HANDLERS = (
     ("collect", "collect"),
     ("transform", "transform"),
-    ("transform", "compact"),
+    ("compact", "compact"),
     ("catalog", "catalog"),
     ("page", "page"),
 )
@@ -48,6 +48,24 @@ def test_a_handler_is_imported_with_nothing_but_its_package(host, package, handl
     said = host.run(package, f"from {entry} import {handler}\nprint({handler}.__name__)")
 
     assert said.split()[-1] == handler
+
+
+@pytest.mark.parametrize(("package", "handler"), HANDLERS)
+def test_a_cold_start_compiles_nothing(host, package, handler):
+    forbidden = """
+from importlib.machinery import SourceFileLoader
+
+def compiled(loader, data, path, **_):
+    raise AssertionError(f"{path} is compiled when it is imported")
+
+SourceFileLoader.source_to_code = compiled
+"""
+    entry = BY_NAME[package].handler
+
+    said = host.run(package, f"{forbidden}import {entry}\nprint('imported')")
+
+    assert said == "imported\n"
+    assert host.built[package].bytecode
 
 
 def test_a_handler_is_imported_where_not_all_is_as_in_lambda(host):
@@ -82,7 +100,7 @@ class Memory(dict):
 """
 
 
-def test_transform_writes_parquet_and_compacts_it(host):
+def test_transform_writes_parquet(host):
     event = (EVENTS / "firehose_put.json").read_text(encoding="utf-8")
 
     said = host.run(
@@ -91,10 +109,7 @@ def test_transform_writes_parquet_and_compacts_it(host):
         + f"""
 import base64, io
 import pyarrow.parquet as pq
-from events.layout import parse_key
-from events.registry import REGISTRY
 from transform.batch import deliver
-from transform.compaction import compact
 from transform.process import Processor
 
 play = {{"video_id": "v", "user_id": 1, "started_at": 0, "ended_at": 5000, "user_agent":
@@ -102,22 +117,49 @@ play = {{"video_id": "v", "user_id": 1, "started_at": 0, "ended_at": 5000, "user
     "Gecko) Version/17.5 Mobile/15E148 Safari/604.1", "received_at": 1764000000000}}
 event = json.loads({event!r})
 store = Memory()
-for count in (2, 3):
-    lines = [play | {{"event_id": f"e{{i}}", "logged_at": 1763999000 + i}} for i in range(count)]
-    data = "".join(json.dumps(line) + "\\n" for line in lines).encode()
-    record = event["records"][0] | {{"data": base64.b64encode(data).decode()}}
-    deliver(event | {{"records": [record]}}, Processor(), store)
-keys = sorted(key for key in store if "video_play_events" in key)
-table = next(each for each in REGISTRY.tables if each.name == "video_play_events")
-done = compact(store, table, parse_key(keys[0])[1], keys)
-file = pq.ParquetFile(io.BytesIO(store[done.key]))
+lines = [play | {{"event_id": f"e{{i}}", "logged_at": 1763999000 + i}} for i in range(3)]
+data = "".join(json.dumps(line) + "\\n" for line in lines).encode()
+record = event["records"][0] | {{"data": base64.b64encode(data).decode()}}
+deliver(event | {{"records": [record]}}, Processor(), store)
+(key,) = (key for key in store if "video_play_events" in key)
+file = pq.ParquetFile(io.BytesIO(store[key]))
 rows = file.read()
-print(len(keys), len(rows), set(rows["device_type"].to_pylist()), sum(rows["duration"].to_pylist()))
+print(len(rows), set(rows["device_type"].to_pylist()), sum(rows["duration"].to_pylist()))
 print(file.metadata.row_group(0).column(0).compression)
 """,
     )
 
-    assert said.splitlines() == ["2 3 {'mobile'} 15000", "ZSTD"]
+    assert said.splitlines() == ["3 {'mobile'} 15000", "ZSTD"]
+
+
+def test_compact_makes_large_files_of_small_ones(host):
+    said = host.run(
+        "compact",
+        MEMORY_STORE
+        + """
+import io
+import pyarrow as pa
+import pyarrow.parquet as pq
+from events.arrow import schema
+from events.layout import object_key
+from events.registry import REGISTRY
+from transform.compaction import Compactor
+from transform.parquet import encode
+
+table = REGISTRY.table("video_play_events")
+store, many = Memory(), 10_000
+for name, first in (("0", 0), ("1", many - 1)):
+    rows = [{"event_id": f"e{i}", "video_id": f"v{i % 7}"} for i in range(first, first + many)]
+    rows = pa.Table.from_pylist(rows, schema=schema(table)).sort_by("video_id")
+    store.put(object_key(table.name, "2026-11-24", name), encode(rows))
+built = Compactor(store).build(table, "2026-11-24", list(store))
+file = pq.ParquetFile(io.BytesIO(built.data))
+videos = file.read(["video_id"])["video_id"].to_pylist()
+print(built.done.rows, built.done.duplicates, videos == sorted(videos))
+""",
+    )
+
+    assert said == "19999 1 True\n"
 
 
 def test_catalog_passes_over_an_object_that_is_no_table_s(host):
@@ -188,7 +230,7 @@ def test_every_service_that_the_sources_make_a_client_of_is_in(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_in_that_does_not_run(host, name):
     unwanted = re.compile(
-        r"(^|/)(tests?|benchmarks|deploy|cli|simulation|__pycache__)/|\.(pyc|pyx|h|pyi)$"
+        r"(^|/)(tests?|benchmarks|deploy|cli|simulation)/|\.(pyx|h|pyi)$"
         r"|^(tests|benchmarks|duckdb|sqlglot|typer|uvicorn|pip)\b|/spool|duckdb"
     )
 

@@ -16,6 +16,7 @@ from tests.aws.athena_dialect import AthenaDialect
 from tests.conftest import Tell
 from tests.lacking import lacking
 from tests.ministack import ROOT, Ministack
+from tests.packaged import service
 
 Listing = dict[str, list[str]]
 
@@ -67,11 +68,15 @@ class Account:
         """The stack's bucket."""
         return self.outputs(identifier)["BucketName"]
 
+    def folder(self) -> Path:
+        """Where commands are run: the repository, as a user does."""
+        return ROOT
+
     def run(self, *command: str | Path, timeout: float = 180) -> subprocess.CompletedProcess[str]:
-        """Run a command in the repository, as a user would, to whatever end."""
+        """Run a command to whatever end."""
         return subprocess.run(
             [str(each) for each in command],
-            cwd=ROOT,
+            cwd=self.folder(),
             env=self.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -146,6 +151,11 @@ class EmulatedAccount(Account):
                 "SLS_AWS_MONITORING_FREQUENCY": "200",
             }
         )
+
+    def folder(self) -> Path:
+        """The service apart: stacks are deployed by several processes at once, and osls's work in
+        `.serverless` is one deployment's at a time."""
+        return service()
 
     @contextmanager
     def failing_queries(self, reason: str) -> Iterator[bool]:

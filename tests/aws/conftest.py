@@ -12,19 +12,20 @@ from tests.aws.account import Account, EmulatedAccount
 from tests.aws.athena_dialect import AthenaDialect
 from tests.conftest import Tell
 from tests.ministack import ROOT, ministack
+from tests.packages import zips_to_build
 
 SMOKE = os.environ.get("PLAYLAKE_SMOKE_IDENTIFIER")
 """`make smoke-aws IDENTIFIER=x` sets it: the same on the account that the AWS environment names."""
 
 
 @pytest.fixture(scope="session")
-def zips(tmp_path_factory: pytest.TempPathFactory, tell: Tell) -> Path:
+def zips(tell: Tell) -> Path:
     """The packages, built for this machine's interpreter: the emulator runs functions on it."""
-    folder = tmp_path_factory.mktemp("zips")
     build = (sys.executable, "-m", "deploy.zips", "--arch", "host", "--python", "host")
-    done = subprocess.run(
-        [*build, "--out", folder], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    with zips_to_build() as folder:
+        done = subprocess.run(
+            [*build, "--out", folder], cwd=ROOT, capture_output=True, text=True, check=False
+        )
     assert done.returncode == 0, done.stderr
     tell(f"\n{done.stdout}")
     return folder

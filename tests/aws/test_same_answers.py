@@ -27,7 +27,7 @@ DAYS = 14
 SCENARIO = Scenario(viewers=90, days=DAYS, seed=3, until=UNTIL, malformed=0.01)
 EVENTS = 10_000
 # So many a tracker sends that was offline: the emulator runs three functions for each request.
-EVENTS_A_REQUEST = 30
+EVENTS_A_REQUEST = 120
 IDENTIFIER = "same"
 
 
@@ -94,7 +94,8 @@ def deployed(requests: list[SimulatedRequest], emulated: EmulatedAccount) -> Emu
         feed_url(requests, emulated.url(IDENTIFIER))
     with step(emulated, "compact, as its schedule does"):
         client = emulated.client("lambda", read_timeout=600)
-        answer = client.invoke(FunctionName=f"playlake-{IDENTIFIER}-dev-compact", Payload=b"{}")
+        function, until = f"playlake-{IDENTIFIER}-dev-compact", b'{"until": 4102444800}'
+        answer = client.invoke(FunctionName=function, Payload=until)
         swept = json.loads(answer["Payload"].read())
         emulated.tell(str(swept))
         assert (swept["too_large"], swept["unreadable"]) == ([], [])

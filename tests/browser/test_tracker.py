@@ -57,6 +57,7 @@ def test_the_page_notices_nothing_of_a_fault(blank, site, eventually):
     assert faults == []
 
 
+@pytest.mark.alone  # a browser that gets no processor stalls, and rightly says so
 def test_the_life_of_a_player_is_told(blank, site, eventually):
     blank.evaluate(START, {"viewerId": "v"})
     blank.evaluate("() => { video.play() }")

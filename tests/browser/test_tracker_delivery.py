@@ -180,8 +180,10 @@ def test_a_page_that_comes_back_shows_once_that_it_lives(context, house):
         page.evaluate(
             "name => dispatchEvent(new PageTransitionEvent(name, { persisted: true }))", name
         )
-    page.wait_for_function("async () => (await navigator.locks.query()).held.length === 1")
-    assert page.evaluate("async () => (await navigator.locks.query()).pending") == []
+    page.wait_for_function(
+        "async () => { const { held, pending } = await navigator.locks.query();"
+        " return held.length === 1 && pending.length === 0; }"
+    )
 
 
 def test_what_may_pass_is_tried_again(context, house, eventually, settled):

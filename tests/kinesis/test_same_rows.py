@@ -96,7 +96,7 @@ def encoded(data):
 def rows_of(lake):
     """Every row by table, in the order of their ids; each with its day."""
     found = {}
-    for key, _ in FileStore(lake).sizes():
+    for key, *_ in FileStore(lake).entries():
         if parse_key(key) is not None:
             table, dt = parse_key(key)
             rows = pq.ParquetFile(lake / key).read()
