@@ -12,7 +12,7 @@ from playlake.pipeline import LocalPipeline
 from tests.lacking import lacking
 from tests.torture import crash_points
 from tests.torture.aftermath import Unexpected, live, must_be_whole, struck
-from tests.torture.calls import Lacking, Shim, Step
+from tests.torture.calls import Lacking, Step, library
 from tests.torture.crash_points import POINTS, Point
 from tests.torture.row import tallied
 from tests.torture.short_run import REQUESTS, ROUND_REQUESTS
@@ -23,9 +23,9 @@ LOG = "spool.db-wal"
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _compiled(tmp_path_factory):
+def _compiled():
     try:
-        Shim((), tmp_path_factory.getbasetemp(), Path("unused")).environment()
+        library()
     except Lacking as error:
         lacking(str(error))
 

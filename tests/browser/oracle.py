@@ -7,6 +7,7 @@ from itertools import pairwise
 
 FRAME = 1 / 30  # s, of the sample clips
 BREAK = 0.5  # s: frames further apart, on either clock, are no continuous showing
+STANDS = 0.2  # s: a frame shown for so long stands still; at half speed one takes a third of it
 
 Span = tuple[float, float]
 
@@ -17,6 +18,8 @@ class Run:
 
     media: Span
     wall: Span
+    standing: float = 0.0
+    """Seconds of `wall` in which the picture stood still, as on a busy machine."""
 
     @property
     def content(self) -> float:
@@ -63,6 +66,7 @@ def _runs(frames: Sequence[Span]) -> Iterable[Run]:
         if 0 < media - before[0] < BREAK and wall - before[1] < BREAK:
             run = run or Run((before[0], media), (before[1], wall))
             run.media, run.wall = (run.media[0], media), (run.wall[0], wall)
+            run.standing += wall - before[1] if wall - before[1] >= STANDS else 0.0
         elif run:
             yield run
             run = None

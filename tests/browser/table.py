@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tests.browser.oracle import STANDS
 from tests.browser.verdict import BOUNDARY, Verdict
 
 HEAD = f"""\
@@ -15,7 +16,8 @@ and compares the lake with an oracle that the tracker does not share: every fram
 
 Each pair is lake / oracle, in seconds. A row fails when content, unique content or wall time is
 off by more than {BOUNDARY} s for each end of a continuous showing, or when an event that the page
-told of is lost or is in the lake twice.
+told of is lost or is in the lake twice. Time in which one frame stands for {STANDS} s or more, as
+on a busy machine, may count as wall time or not.
 
 | viewing | content | unique | wall | intervals | ended by | lost | doubled |
 |---|---|---|---|---|---|---|---|

@@ -37,6 +37,8 @@ class Verdict:
     content: tuple[float, float]
     unique: tuple[float, float]
     wall: tuple[float, float]
+    standing: float
+    """Seconds of the oracle's wall time in which the picture stood still: playing, or not."""
     intervals: tuple[Interval, ...]
     runs: int
     lost: int
@@ -47,13 +49,16 @@ class Verdict:
         """Two boundaries a showing, as the oracle counts them: more intervals excuse nothing."""
         return 2 * BOUNDARY * self.runs
 
+    def _is_near(self, lake: float, seen: float, doubtful: float) -> bool:
+        return seen - doubtful - self.tolerance <= lake <= seen + self.tolerance
+
     def faults(self) -> list[str]:
         """Why this viewing was not measured truly; nothing when it was."""
         measures = {"content": self.content, "unique content": self.unique, "wall": self.wall}
         wrong = [
             f"{self.name}: {measure} is {lake:.2f} s, the oracle saw {seen:.2f} s"
             for measure, (lake, seen) in measures.items()
-            if abs(lake - seen) > self.tolerance
+            if not self._is_near(lake, seen, self.standing if measure == "wall" else 0.0)
         ]
         if not self.content[1]:
             wrong.append(f"{self.name}: the oracle saw nothing")
@@ -101,6 +106,7 @@ def _verdict(
             ),
         ),
         (sum(i.wall for i in intervals), sum(run.seconds for run in every)),
+        sum(run.standing for run in every),
         tuple(intervals),
         len(every),
         len(oracle.told - set(ids)),

@@ -1,8 +1,6 @@
 """What came of a short life that was struck: it is lived, begun again, and its rows are counted."""
 
 import sqlite3
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -14,12 +12,10 @@ import pyarrow.parquet as pq
 
 from playlake.folder import DataFolder
 from tests.conftest import run_playlake
+from tests.torture import forked
 from tests.torture.calls import Shim, Step, Stroke
 from tests.torture.load import rows_by_id
 from tests.torture.short_run import REQUESTS, requests
-
-_SHORT_RUN = (sys.executable, "-m", "tests.torture.short_run")
-_TOO_LONG_SECONDS = 60
 
 
 class Unexpected(AssertionError):
@@ -97,25 +93,21 @@ def live(folder: Path, seed: int, first: int, *ways: str, plan: Sequence[Step] =
     notes.unlink(missing_ok=True)
     shim = Shim(tuple(plan), folder, notes, seed)
     began = time.monotonic()
-    done = subprocess.run(
-        [*_SHORT_RUN, str(folder), str(seed), "--from", str(first), *ways],
-        env=shim.environment() if plan else None,
-        capture_output=True,
-        text=True,
-        timeout=_TOO_LONG_SECONDS,
-        check=False,
-    )
-    if "Traceback" in done.stderr:
-        raise Unexpected(f"{shim.strokes()}\n{done.stderr}")
-    answers = [line.split() for line in done.stdout.splitlines()]
+    out, err = (folder.with_name(f"{folder.name}.{name}") for name in ("out", "err"))
+    arguments = (str(folder), str(seed), "--from", str(first), *ways)
+    code = forked.live(arguments, shim.environment() if plan else {}, out, err)
+    said = err.read_text()
+    if "Traceback" in said:
+        raise Unexpected(f"{shim.strokes()}\n{said}")
+    answers = [line.split() for line in out.read_text().splitlines()]
     taken = {int(number): float(heard) for heard, status, number in answers if status == "200"}
     return Life(
-        done.returncode,
+        code,
         frozenset(taken),
         frozenset(int(number) for _, status, number in answers if status != "200"),
         tuple(shim.strokes()),
         min(taken.values()) - began if taken else None,
-        done.stderr,
+        said,
     )
 
 

@@ -56,7 +56,8 @@ static unsigned seed = 1;
 static Undo *undone;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-__attribute__((constructor)) static void read_plan(void) {
+/* Called when it is loaded; and by a process that was forked since, whose environment has a plan. */
+__attribute__((constructor)) void playlake_calls_read_plan(void) {
     const char *plan = getenv("PLAYLAKE_CALLS"), *noted = getenv("PLAYLAKE_CALLS_NOTES");
     const char *under = getenv("PLAYLAKE_CALLS_ROOT"), *seeded = getenv("PLAYLAKE_CALLS_SEED");
     if (!plan || !noted || !under) return;

@@ -1,10 +1,12 @@
 """System calls of a process that fail, or kill it, as planned: `calls.c`, by LD_PRELOAD."""
 
+import ctypes
 import functools
 import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,9 +54,8 @@ class Shim:
     seed: int = 1
 
     def environment(self) -> dict[str, str]:
-        """What makes a process subject to the plan. Raises Lacking."""
-        return os.environ | {
-            "LD_PRELOAD": str(_library()),
+        """The plan, for a process that was begun with the shim; `begin_plan` there begins it."""
+        return {
             "PLAYLAKE_CALLS": ">".join(map(str, self.plan)),
             "PLAYLAKE_CALLS_ROOT": str(self.root.resolve()),
             "PLAYLAKE_CALLS_NOTES": str(self.notes),
@@ -68,9 +69,15 @@ class Shim:
         return [Stroke(*line.split(" ", 2)) for line in self.notes.read_text().splitlines()]
 
 
+def begin_plan(environment: Mapping[str, str]) -> None:
+    """Make this process, which was begun with the shim and no plan, subject to one."""
+    os.environ.update(environment)
+    ctypes.CDLL(None).playlake_calls_read_plan()
+
+
 @functools.cache
-def _library() -> Path:
-    """The shim, compiled into a folder that goes with this process."""
+def library() -> Path:
+    """The shim, compiled into a folder that goes with this process. Raises Lacking."""
     compiler = shutil.which("cc")
     if compiler is None:
         raise Lacking("no C compiler: faults of system calls need `cc` (Debian: gcc, libc6-dev)")

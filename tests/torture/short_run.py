@@ -1,7 +1,6 @@
 """A short life of playlake: requests are collected, delivered and compacted, several times.
 
-    python -m tests.torture.short_run FOLDER SEED [--from N] [--end close|kill|settle]
-                                      [--failing]
+    FOLDER SEED [--from N] [--end close|kill|settle] [--failing]
 
 It says "T 200 N" or "T 503 N" for request N, answered at T by the monotonic clock, as a client
 would hear it; one that was refused is sent again. It has no threads of its own, so that its system
@@ -18,7 +17,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -76,15 +75,15 @@ def _event(event_id: str, place: int, chance: random.Random) -> Event:
     return play | ({"started_at": 99_000} if place == 5 else {})
 
 
-def main() -> int:
-    """Live it."""
+def main(arguments: Sequence[str]) -> int:
+    """Live it; gives the exit status."""
     parser = argparse.ArgumentParser(description="A short life of playlake.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("seed", type=int)
     parser.add_argument("--from", dest="first", type=int, default=0, help="the first request sent")
     parser.add_argument("--end", choices=("close", "kill", "settle"), default="close")
     parser.add_argument("--failing", action="store_true", help="the second batch fails")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     try:
         pipeline = LocalPipeline(DataFolder(asked.folder))
     except (PlaylakeError, OSError) as error:
@@ -147,7 +146,3 @@ def _end(pipeline: LocalPipeline, end: str) -> None:
 def _told(error: Exception) -> int:
     print(error, file=sys.stderr)
     return 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
