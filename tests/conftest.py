@@ -43,18 +43,40 @@ def group(nodeid: str) -> str:
     return path.parent.name if path.parent.name in SHARING else path.name
 
 
+def group_of_alone(nodeid: str) -> str:
+    """The same where those are run that nothing may run beside, and what takes only the time that
+    they leave over: they are one group."""
+    return nodeid if Path(nodeid.partition("::")[0]).name == EACH else "alone"
+
+
+@pytest.fixture(autouse=True)
+def _left_over(request: pytest.FixtureRequest) -> None:
+    """Whoever is `idle` has a worker to itself, which runs whenever no other process would."""
+    if "idle" in request.keywords and "PYTEST_XDIST_WORKER" in os.environ:
+        if hasattr(os, "SCHED_IDLE"):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        else:
+            os.nice(19)
+
+
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: whoever waits for a server leaves its core to the others."""
-    return min(4, (os.cpu_count() or 1) + 1)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two more than there are cores: whoever waits for a server leaves its core to the others."""
+    return min(3 if _is_of_alone(config) else 4, (os.cpu_count() or 1) + 2)
+
+
+def _is_of_alone(config: pytest.Config) -> bool:
+    return config.option.markexpr == "alone or idle"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """See `LONGEST`."""
+    """See `LONGEST`; whoever is alone is first of all, with a worker that is not yet `idle`."""
     order = {name: position for position, name in enumerate(LONGEST)}
 
     def place(item: pytest.Item) -> int:
         path = item.path
+        if "alone" in item.keywords:
+            return -1
         return min(order.get(name, len(order)) for name in (path.parent.name, path.name))
 
     items.sort(key=place)
@@ -68,7 +90,7 @@ class ByGroup(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return group(nodeid)
+        return group_of_alone(nodeid) if _is_of_alone(self.config) else group(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

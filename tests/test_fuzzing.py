@@ -99,7 +99,6 @@ def test_a_crash_ends_the_fault_with_its_file(
     monkeypatch.setattr(
         fuzzing, "run_atheris", lambda *_: fuzzing.Fuzzed(report, 1, 2, tmp_path, 1.0)
     )
-    monkeypatch.setattr(fuzzing, "examine", lambda *_: 0)
     rows: list[Row] = []
     with pytest.raises(fuzzing.Broken, match="crash-1"):
-        rows.extend(fuzzing.fuzz(1, 1))
+        rows.extend(fuzzing.fuzz("collector", 1, 1))

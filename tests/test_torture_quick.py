@@ -1,6 +1,5 @@
 """Each fault of `make torture`, a tenth as often, each at least once."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -8,27 +7,28 @@ import pytest
 from tests.conftest import Tell
 from tests.lacking import lacking
 from tests.torture import fuzzing
-from tests.torture.__main__ import FAULTS, QUICK_SOAK_MINUTES
+from tests.torture.__main__ import FAULTS, times_of
 from tests.torture.calls import Lacking
 from tests.torture.row import Fault
 from tests.torture.table import is_whole
 
-SHARE = 10 if (os.cpu_count() or 1) >= 4 else 100
-"""On two cores a tenth alone would take the half of what CI may; there it is a hundredth."""
+IDLE = frozenset(fault.name for fault in fuzzing.FAULTS)
+"""What only computes."""
 
 
-def times_of(fault: Fault) -> int:
-    """The soak's are minutes."""
-    return QUICK_SOAK_MINUTES if fault.name == "soak" else -(-fault.times // SHARE)
-
-
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(each, id=each.name, marks=[pytest.mark.idle] if each.name in IDLE else [])
+        for each in FAULTS
+    ],
+)
 def test_nothing_that_was_acknowledged_is_lost_or_doubled(
     fault: Fault, tell: Tell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fuzzing, "CRASHES", tmp_path)
     try:
-        rows = list(fault.cause(times_of(fault), seed=5))
+        rows = list(fault.cause(times_of(fault, quick=True, minutes=None), seed=5))
     except (Lacking, ImportError) as lack:
         lacking(str(lack))
     for row in rows:

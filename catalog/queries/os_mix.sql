@@ -4,7 +4,7 @@
 -- :until date = today. The last UTC day, inclusive.
 SELECT
     os_name,
-    COUNT(DISTINCT COALESCE(play_id, event_id)) AS plays,
+    COUNT(DISTINCT play_id) + COUNT_IF(play_id IS NULL) AS plays,
     COUNT(DISTINCT COALESCE(viewer_id, CAST(user_id AS varchar))) AS viewers,
     CAST(SUM(duration) AS bigint) AS total_play_duration
 FROM playlake.video_play_events

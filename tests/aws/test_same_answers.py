@@ -27,7 +27,7 @@ DAYS = 14
 SCENARIO = Scenario(viewers=90, days=DAYS, seed=3, until=UNTIL, malformed=0.01)
 EVENTS = 10_000
 # So many a tracker sends that was offline: the emulator runs three functions for each request.
-EVENTS_A_REQUEST = 120
+EVENTS_A_REQUEST = 480
 IDENTIFIER = "same"
 
 
