@@ -68,7 +68,7 @@ demo: setup ## A simulated month, a play in a real browser, and the reports over
 test: setup $(EMULATOR) $(KCL) node_modules ## Every test; what this machine lacks is skipped and named (CI=true: a failure)
 	@status=0; \
 	$(BIN)/python -m pytest -m 'not alone and not idle' --numprocesses auto --no-loadscope-reorder || status=$$?; \
-	$(BIN)/python -m pytest -m 'alone or idle' --numprocesses auto --no-loadscope-reorder || status=$$?; \
+	$(BIN)/python -m pytest -m 'alone or idle' tests/browser tests/test_torture_quick.py --numprocesses auto --no-loadscope-reorder || status=$$?; \
 	exit $$status
 
 .PHONY: torture

@@ -53,7 +53,7 @@ def serve(link: Connection, invoking: Invoke) -> None:
     """Transform what comes until the other end is gone: EOFError, or ConnectionError."""
     link.send(("ready",))
     while True:
-        records, invocation_id = link.recv()
+        records, invocation_id = _received(link)
         batch = Batch(tuple(map(SpooledRecord._make, records)))
         try:
             came_of_it: object = invoking(batch, invocation_id)
@@ -62,11 +62,20 @@ def serve(link: Connection, invoking: Invoke) -> None:
         link.send(("done", came_of_it))
 
 
+def _received(link: Connection) -> Any:
+    """What the other end sent. Raises EOFError when it is gone: killed within a message, too, for
+    which multiprocessing has an OSError without a number."""
+    try:
+        return link.recv()
+    except OSError as error:
+        raise EOFError from error
+
+
 def _tell_written(link: Connection, key: str, data: bytes) -> None:
     """Returns once the other process knows of the object; raises what it met."""
     try:
         link.send(("written", key, data))
-        refused = link.recv()
+        refused = _received(link)
     except (EOFError, ConnectionError):
         # Nobody is left to answer: no fault of the batch's, which `invoke` would take it for.
         raise SystemExit from None

@@ -61,8 +61,8 @@ def _left_over(request: pytest.FixtureRequest) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two more than there are cores: whoever waits for a server leaves its core to the others."""
-    return min(3 if _is_of_alone(config) else 4, (os.cpu_count() or 1) + 2)
+    """One more than there are cores: whoever waits for a server leaves its core to the others."""
+    return 3 if _is_of_alone(config) else min(4, (os.cpu_count() or 1) + 1)
 
 
 def _is_of_alone(config: pytest.Config) -> bool:

@@ -3,6 +3,8 @@
 import logging
 import os
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -188,6 +190,24 @@ def test_ctrl_c_at_a_terminal_reaches_the_server_alone(tmp_path: Path) -> None:
         assert dev.process.wait(30) == 0
         eventually(gone(child))
     assert rows_by_id(DataFolder(tmp_path)) == {"a": 1}
+
+
+def test_the_process_ends_without_a_word_when_its_server_was_killed_within_a_message(
+    tmp_path: Path,
+) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "playlake.transforming", str(theirs.fileno()), str(tmp_path)],
+            pass_fds=[theirs.fileno()],
+            stderr=subprocess.PIPE,
+        )
+    length_of_a_message = (1_000).to_bytes(4, "big")  # as multiprocessing.connection sends it
+    with ours:
+        assert ours.recv(1)  # it is ready
+        ours.sendall(length_of_a_message + b"half of it")
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (0, b"")
 
 
 def test_the_process_ends_when_its_server_is_killed(tmp_path: Path) -> None:

@@ -225,10 +225,6 @@ def test_each_query_is_athenas_sql_and_bounded_by_its_days(engine, query):
 def test_only_queries_that_tell_plays_apart_read_the_event_ids():
     reading = {query.name for query in QUERIES if "event_id" in query.sql}
     assert reading == {
-        "daily_plays",
-        "device_mix",
-        "os_mix",
-        "browser_mix",
         "continuous_watch_by_user",
         "completion_by_video",
         "retention",

@@ -100,6 +100,15 @@ def test_no_file_of_code_is_longer_than_400_lines():
     assert long == {}
 
 
+def test_whoever_is_alone_is_where_make_test_looks_for_it():
+    elsewhere = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if "mark.alone" in path.read_text() and path.parent.name != "browser"
+    }
+    assert elsewhere - {"tests/test_house.py"} == set()
+
+
 def test_handlers_are_thin():
     for name, text in texts():
         if name.endswith("/handler.py"):

@@ -143,6 +143,7 @@ def test_without_web_locks_only_events_ten_seconds_old_are_adopted(context, hous
     assert set(ids) <= set(house.lake())
 
 
+@pytest.mark.alone  # a browser that gets no processor stalls, and rightly says so
 def test_a_page_goes_on_when_it_comes_back_from_the_bfcache(playwright, house, settled):
     """Playwright turns the cache off, and waits for a `load` that does not come a second time."""
     chromium = playwright.chromium.launch(
