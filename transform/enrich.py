@@ -187,9 +187,8 @@ def _device_column(column: Column, devices: Sequence[Device], places: pa.Array) 
 def distinct(table: pa.Table) -> pa.Table:
     """The table without the later of two rows of one event_id."""
     again = _again(table["event_id"])
-    return (
-        table.filter(_without(pa.array(range(len(table)), pa.uint64()), again)) if again else table
-    )
+    rows = pa.arange(0, len(table)).cast(pa.uint64())
+    return table.filter(_without(rows, again)) if again else table
 
 
 def in_order(
