@@ -29,24 +29,21 @@ LONGEST = (
     "test_plugin.py",
 )
 """What takes longest begins first, so that no worker is left alone with it in the end."""
-
-
 EACH = "test_torture_quick.py"
 """Where each test is as long as another file's are all together."""
+ALONE = "alone or idle"
+"""The run of those that nothing may run beside, and of what takes only the time they leave over."""
 
 
-def group(nodeid: str) -> str:
-    """What one worker has to itself: a file, a folder whose files share, or a test that is long."""
+def group(nodeid: str, markexpr: str) -> str:
+    """What one worker has to itself: a file, a folder whose files share, or a test that is long;
+    in the run of those that are alone, all of them."""
     path = Path(nodeid.partition("::")[0])
     if path.name == EACH:
         return nodeid
+    if markexpr == ALONE:
+        return "alone"
     return path.parent.name if path.parent.name in SHARING else path.name
-
-
-def group_of_alone(nodeid: str) -> str:
-    """The same where those are run that nothing may run beside, and what takes only the time that
-    they leave over: they are one group."""
-    return nodeid if Path(nodeid.partition("::")[0]).name == EACH else "alone"
 
 
 @pytest.fixture(autouse=True)
@@ -62,11 +59,7 @@ def _left_over(request: pytest.FixtureRequest) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One more than there are cores: whoever waits for a server leaves its core to the others."""
-    return 3 if _is_of_alone(config) else min(4, (os.cpu_count() or 1) + 1)
-
-
-def _is_of_alone(config: pytest.Config) -> bool:
-    return config.option.markexpr == "alone or idle"
+    return 3 if config.option.markexpr == ALONE else min(4, (os.cpu_count() or 1) + 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -90,7 +83,7 @@ class ByGroup(LoadScopeScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return group_of_alone(nodeid) if _is_of_alone(self.config) else group(nodeid)
+        return group(nodeid, self.config.option.markexpr)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -138,6 +131,12 @@ def run_playlake(
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def begun_playlake(*arguments: object) -> subprocess.Popen[bytes]:
+    """Begin the command line, and leave it to itself; nobody hears what it says."""
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen([*PLAYLAKE, *map(str, arguments)], stdout=nowhere, stderr=nowhere)
 
 
 @dataclass

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -17,7 +16,7 @@ from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
 from events.registry import REGISTRY
 from playlake.folder import DataFolder
-from tests.conftest import PLAYLAKE, run_playlake
+from tests.conftest import begun_playlake, run_playlake
 from tests.deployed import BUCKET, DATABASE, NAME, OUTPUTS, cloud
 from tests.records import ARRIVED, LAB_CLICK, LAB_PLAY, record
 from transform.drivers.file_store import FileStore
@@ -160,7 +159,7 @@ def test_its_process_killed_at_random_and_run_again_it_does_the_rest(folder):
     """And whoever asks meanwhile counts each event, and none twice that was not double before."""
     chance = random.Random(3)
     for _ in range(4):
-        process_ = start(folder.root)
+        process_ = begun_playlake("compact", "--data", folder.root)
         ends = time.monotonic() + chance.uniform(0.4, 6.0)
         while time.monotonic() < ends and process_.poll() is None:
             rows, events = counted(folder)
@@ -171,11 +170,6 @@ def test_its_process_killed_at_random_and_run_again_it_does_the_rest(folder):
     assert compact(folder).code == 0
     assert counted(folder) == (2 * EACH, 2 * EACH)
     assert files(folder) == {f"dt={dt}": 1 for dt in DAYS}
-
-
-def start(root: Path) -> subprocess.Popen[bytes]:
-    command = [*PLAYLAKE, "compact", "--data", str(root)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def test_a_deployed_stack_is_compacted_by_the_same_code():

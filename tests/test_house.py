@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.conftest import ALONE, EACH
+
 ROOT = Path(__file__).parents[1]
 MOST_LINES = 400
 MOST_HANDLER_LINES = 45
@@ -107,6 +109,8 @@ def test_whoever_is_alone_is_where_make_test_looks_for_it():
         if "mark.alone" in path.read_text() and path.parent.name != "browser"
     }
     assert elsewhere - {"tests/test_house.py"} == set()
+    looked_for = f"-m '{ALONE}' tests/browser tests/{EACH} --numprocesses auto "
+    assert looked_for in (ROOT / "Makefile").read_text()
 
 
 def test_handlers_are_thin():

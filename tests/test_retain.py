@@ -3,12 +3,10 @@
 import json
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +17,7 @@ from playlake.auditing.absences import cutoffs
 from playlake.folder import DataFolder
 from playlake.retention import Retention, first_kept
 from playlake.workshop import Workshop
-from tests.conftest import PLAYLAKE, run_playlake
+from tests.conftest import begun_playlake, run_playlake
 from tests.deployed import BUCKET, DATABASE, NAME, OUTPUTS, cloud
 from tests.memory_store import Killed
 from tests.records import LAB_PLAY, record
@@ -213,18 +211,13 @@ def test_each_call_is_survived_from_a_fresh_folder_too(tmp_path):
 def test_its_process_killed_at_random_and_run_again_it_does_the_rest(folder):
     chance = random.Random(6)
     for _ in range(3):
-        process_ = start(folder.root)
+        process_ = begun_playlake("retain", "--days", 1, "--yes", "--data", folder.root)
         time.sleep(chance.uniform(0.5, 7.0))
         process_.send_signal(signal.SIGKILL)
         process_.wait(10)
         assert counted(folder) in (DAYS, 2)
     assert run_playlake("retain", "--days", 1, "--yes", "--data", folder.root).code == 0
     assert (counted(folder), set(held(folder).values())) == (2, {2})
-
-
-def start(root: Path) -> subprocess.Popen[bytes]:
-    command = [*PLAYLAKE, "retain", "--days", "1", "--yes", "--data", str(root)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def test_of_a_deployed_stack_partitions_and_objects_go_together():
