@@ -62,6 +62,18 @@ def test_a_page_that_was_seen_to_its_end_has_asked_each_question_once(context, m
     assert sorted(addresses) == sorted(set(addresses))
 
 
+def test_a_question_begun_early_is_not_asked_again_where_its_script_comes_late(context, month):
+    page = context.new_page()
+    addresses, held = asked_by(page), []
+    page.route("**/early.js", lambda route: held.append(route))  # noqa: PLW0108
+    page.goto(f"{month.url}/dashboard/", wait_until="commit")
+    settled(page)
+    with page.expect_event("load"):
+        held[0].continue_()
+    assert any(each.endswith("/api/place") for each in addresses)
+    assert sorted(addresses) == sorted(set(addresses))
+
+
 def test_the_first_chart_waits_for_no_other_answer(context, month):
     page = context.new_page()
     addresses, held = asked_by(page), []

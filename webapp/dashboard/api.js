@@ -16,10 +16,13 @@ const GONE = "The server does not answer. Start it again, and these numbers come
 
 /** Questions that were begun before anybody needed the answer, by their addresses. */
 const begun = new Map();
+/** The addresses `ask` was called for: too late to begin them. */
+const asked = new Set();
 
-/** Ask now what `ask` will be called for in a moment. */
+/** Ask now what `ask` will be called for in a moment, or nothing where it was called already. */
 export function begin(path, parameters = {}) {
   const url = address(path, parameters);
+  if (asked.has(url)) return;
   const answer = fetch(url);
   answer.catch(() => {}); // who asks for it is told
   begun.set(url, answer);
@@ -44,6 +47,7 @@ export async function ask(path, parameters = {}, signal = undefined) {
 
 /** The answer that is under way, for the first who asks: the next wants a new one. */
 function taken(url) {
+  asked.add(url);
   const answer = begun.get(url);
   begun.delete(url);
   return answer;
