@@ -139,11 +139,18 @@ class Service:
         return sentence
 
 
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory) -> dict[str, str]:
+    """What every run of osls has: `PATH`, and one folder for what it compiles to check a service,
+    which takes it 2 s and is kept in the user's own by default."""
+    compiled = tmp_path_factory.mktemp("osls")
+    return {"PATH": os.environ["PATH"], "SLS_SCHEMA_CACHE_BASE_DIR": str(compiled)}
+
+
 @pytest.fixture
-def service(tmp_path, node) -> Service:
+def service(tmp_path, node, machine) -> Service:
     """Without an AWS: whatever is refused here was refused without one."""
-    environ = {
-        "PATH": os.environ["PATH"],
+    environ = machine | {
         "HOME": str(tmp_path),
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
@@ -217,17 +224,17 @@ def emulator(node) -> Iterator[Ministack]:
 
 
 @pytest.fixture
-def deployed(tmp_path, node, emulator):
+def deployed(tmp_path, node, machine, emulator):
     """A service beside an AWS that is there; whatever a test leaves is removed."""
-    environ = {
-        "PATH": os.environ["PATH"],
+    environ = machine | {
         "HOME": str(tmp_path),
         **emulator.environment(),
         "SLS_AWS_MONITORING_FREQUENCY": "200",
     }
     service = Service(tmp_path, node, environ)
     yield service
-    service.done("remove")
+    if left(emulator):
+        service.done("remove")
 
 
 def fill(s3) -> None:
@@ -346,16 +353,18 @@ def test_logs_are_the_collectors_unless_another_function_is_named(deployed, emul
         ({"AWS_DEFAULT_REGION": "eu-west-3", "AWS_PROFILE": "other"}, "eu-west-3"),
     ],
 )
-def test_the_region_is_the_environments_or_else_the_profiles(node, tmp_path, environ, region):
+def test_the_region_is_the_environments_or_else_the_profiles(
+    node, tmp_path, machine, environ, region
+):
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws" / "config").write_text(
         "[default]\nregion = eu-central-1\n[profile other]\nregion = eu-north-1\n"
     )
-    assert f"for stage dev ({region})" in package_playlake(node, tmp_path, environ)
+    assert f"for stage dev ({region})" in package_playlake(node, tmp_path, machine | environ)
 
 
-def test_no_region_at_all_is_one_sentence(node, tmp_path):
-    assert "No region is named: give --region" in package_playlake(node, tmp_path, {})
+def test_no_region_at_all_is_one_sentence(node, tmp_path, machine):
+    assert "No region is named: give --region" in package_playlake(node, tmp_path, machine)
 
 
 def package_playlake(node: str, folder: Path, environ: dict[str, str]) -> str:
@@ -365,8 +374,7 @@ def package_playlake(node: str, folder: Path, environ: dict[str, str]) -> str:
     ran = subprocess.run(
         [node, OSLS, "package", "--identifier", "demo", "--package", folder / "package"],
         cwd=packaged.service(),
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PLAYLAKE_ZIPS": str(folder)}
-        | environ,
+        env=environ | {"HOME": str(folder), "PLAYLAKE_ZIPS": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

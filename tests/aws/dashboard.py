@@ -28,11 +28,11 @@ REPORTS: dict[str, dict[str, str]] = {
 
 
 @contextmanager
-def serving(account: Account, command: str, identifier: str) -> Iterator[Dev]:
-    """A command of playlake's that serves for the stack, stopped as by Ctrl-C."""
-    options = ("--port", "0", "--identifier", identifier)
+def serving(account: Account, command: str, *where: str) -> Iterator[Dev]:
+    """A command of playlake's that serves for the lake that its options name, stopped as by
+    Ctrl-C."""
     with subprocess.Popen(
-        (sys.executable, "-m", "playlake", command, *options),
+        (sys.executable, "-m", "playlake", command, "--port", "0", *where),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -50,7 +50,7 @@ def serving(account: Account, command: str, identifier: str) -> Iterator[Dev]:
 
 def check_dashboard(account: Account, identifier: str) -> None:
     """Every number of the dashboard's is the command line's for the same days."""
-    with serving(account, "dashboard", identifier) as dashboard:
+    with serving(account, "dashboard", "--identifier", identifier) as dashboard:
         page = httpx.get(f"{dashboard.url}/dashboard/", timeout=60)
         assert "<title>Dashboard" in page.text
         assert ask(dashboard, "place").json()["place"] == f"playlake-{identifier}-dev"
@@ -67,9 +67,7 @@ def check_reports(account: Account, identifier: str, dashboard: Dev) -> None:
     for name, about in REPORTS.items():
         answer = ask(dashboard, f"reports/{name}", **DAYS, **about).json()
         assert answer["scanned"]["charged"] is True
-        names = [column["name"] for column in answer["columns"]]
-        rows = [dict(zip(names, row, strict=True)) for row in answer["rows"]]
-        assert rows == told(account, identifier, name, **about) != [], name
+        assert records(answer) == told(account, identifier, name, **about) != [], name
 
 
 def check_csv(account: Account, identifier: str, dashboard: Dev) -> None:
@@ -97,6 +95,12 @@ def check_failure(account: Account, dashboard: Dev) -> None:
 def ask(dashboard: Dev, path: str, **query: str) -> httpx.Response:
     """What the dashboard's pages are answered."""
     return httpx.get(f"{dashboard.url}/api/{path}", params=query, timeout=120)
+
+
+def records(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """A report's rows by the names of its columns."""
+    names = [column["name"] for column in answer["columns"]]
+    return [dict(zip(names, row, strict=True)) for row in answer["rows"]]
 
 
 def told(account: Account, identifier: str, name: str, **about: str) -> list[dict[str, Any]]:

@@ -128,7 +128,7 @@ def check_questions(account: Account, identifier: str, folder: Path) -> None:
 
 def check_dev(account: Account, identifier: str) -> None:
     before = account.keys(identifier, "lake/custom_events/")
-    with serving(account, "dev", identifier) as dev:
+    with serving(account, "dev", "--identifier", identifier) as dev:
         assert dev.post(LAB_CLICK).json() == {"data": {"success": True, "accepted": 1}}
         mine = ask(dev, "reports/daily_plays", **DAYS).json()
         assert [row[0] for row in mine["rows"]] == ["2018-08-29"]

@@ -20,7 +20,8 @@ from playlake.feed import feed_folder, feed_url
 from playlake.folder import DataFolder
 from playlake.simulation import Scenario, SimulatedRequest, Simulation
 from tests.aws.account import EmulatedAccount, step
-from tests.conftest import Tell, run_playlake
+from tests.aws.dashboard import ask, records, serving
+from tests.conftest import Dev, Tell
 
 UNTIL = date(2026, 10, 31)
 DAYS = 14
@@ -154,31 +155,35 @@ def unstamped(payload: str) -> str:
 
 
 def test_every_named_query_has_the_same_answer(local: Path, deployed: EmulatedAccount) -> None:
-    since = (
-        "--since",
-        (UNTIL - timedelta(days=DAYS + 6)).isoformat(),
-        "--until",
-        UNTIL.isoformat(),
-    )
-    for named in named_queries():
-        about = [
-            word
-            for each in named.parameters
-            if each.name in ("user_id", "video_id")
-            for word in busiest(local, each.name)
-        ]
-        asked = ("report", named.name, *since, *about, "--format", "json")
-        theirs = unreceived(json.loads(deployed.playlake(*asked, "--identifier", IDENTIFIER)))
-        ran = run_playlake(*asked, "--data", local)
-        assert ran.code == 0, ran.err
-        mine = unreceived(json.loads(ran.out))
-        deployed.tell(f"[emulated] {named.name}: {len(theirs)} rows")
-        assert rounded(theirs) == rounded(mine)
-        assert mine
+    days = {"since": (UNTIL - timedelta(days=DAYS + 6)).isoformat(), "until": UNTIL.isoformat()}
+    with (
+        serving(deployed, "dashboard", "--identifier", IDENTIFIER) as there,
+        serving(deployed, "dashboard", "--data", str(local)) as here,
+    ):
+        for named in named_queries():
+            about = {
+                each.name: busiest(local, each.name)
+                for each in named.parameters
+                if each.name in ("user_id", "video_id")
+            }
+            theirs, mine = (answer(where, named.name, days | about) for where in (there, here))
+            deployed.tell(f"[emulated] {named.name}: {len(theirs)} rows")
+            assert rounded(theirs) == rounded(mine)
+            assert mine
 
 
-def busiest(local: Path, column: str) -> tuple[str, str]:
-    """The option that names the viewer or the video with the most intervals."""
+def answer(dashboard: Dev, name: str, about: dict[str, str]) -> list[dict[str, Any]]:
+    """A report, without when events were received: those of one lake came after the other's."""
+    answered = ask(dashboard, f"reports/{name}", **about)
+    assert answered.status_code == 200, answered.text
+    return [
+        {column: each for column, each in row.items() if column != "newest"}
+        for row in records(answered.json())
+    ]
+
+
+def busiest(local: Path, column: str) -> str:
+    """The viewer or the video with the most intervals."""
     files = str(local / "lake" / "video_play_events" / "dt=*" / "*.parquet")
     sql = (
         f"SELECT {column} FROM '{files}' WHERE {column} IS NOT NULL"
@@ -186,12 +191,7 @@ def busiest(local: Path, column: str) -> tuple[str, str]:
     )
     with duckdb.connect() as connection:
         (found,) = connection.execute(sql).fetchone()
-    return f"--{column.replace('_', '-')}", str(found)
-
-
-def unreceived(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """An answer without when events were received: those of one lake came after the other's."""
-    return [{name: each for name, each in row.items() if name != "newest"} for row in rows]
+    return str(found)
 
 
 def rounded(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

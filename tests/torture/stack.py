@@ -173,10 +173,11 @@ def stack(seed: int) -> Iterator[Stack]:
         )
         # botocore's own pauses between tries, which it takes no clock for.
         held.enter_context(patch.object(ExponentialBackoff, "delay_amount", lambda *_: 0))
-        s3, glue = _client("s3", aws), _client("glue", aws)
+        session = Session()
+        s3, glue = (session.create_client(name, endpoint_url=aws) for name in ("s3", "glue"))
         s3.create_bucket(Bucket=BUCKET)
         create_tables(glue)  # type: ignore[no-untyped-call]
-        lake = held.enter_context(_wired(rng, clock, calendar))
+        lake = held.enter_context(_wired(session, rng, clock, calendar))
         tracker = Tracker(rng, lambda request: call(collect, request), calendar, clock.sleep)
         yield Stack(tracker, clock, firehose, putting, storing, cataloging, lake, s3, glue)
 
@@ -197,14 +198,16 @@ def _environment(firehose: str, s3: str, glue: str) -> dict[str, str]:
 
 
 @contextmanager
-def _wired(rng: Random, clock: Clock, calendar: Calendar) -> Iterator[S3Store]:
+def _wired(session: Session, rng: Random, clock: Clock, calendar: Calendar) -> Iterator[S3Store]:
     """The handlers' wiring, with a clock that is given and clients that wait less."""
     hasty = Config(connect_timeout=ANSWER_SECONDS, read_timeout=ANSWER_SECONDS)
     patience = Patience(clock=clock, sleep=clock.sleep, random=rng.random)
-    stream = FirehoseStream(_NAME, _client("firehose", None, CONFIG.merge(hasty)), patience)
+    firehose = session.create_client("firehose", config=CONFIG.merge(hasty))
+    s3 = session.create_client("s3", config=s3_store.CONFIG)
+    stream = FirehoseStream(_NAME, firehose, patience)
     collector = Collector(MOST_RECORD_BYTES, now_ms=calendar)
-    store = S3Store(BUCKET, "lake", _client("s3", None, s3_store.CONFIG), sleep=clock.sleep)
-    root = S3Store(BUCKET, "", _client("s3", None, s3_store.CONFIG), sleep=clock.sleep)
+    store = S3Store(BUCKET, "lake", s3, sleep=clock.sleep)
+    root = S3Store(BUCKET, "", s3, sleep=clock.sleep)
     known = GlueCatalog(DATABASE, BUCKET, "lake", clock=clock, sleep=clock.sleep)
     with (
         patch("playlake.compacting.hourly._stores", lambda _: (root, store)),
@@ -226,8 +229,3 @@ def _fresh_transform() -> Iterator[None]:
         yield
     finally:
         handler._wired.cache_clear()
-
-
-def _client(service: str, url: str | None, config: Config | None = None) -> Any:
-    """Of what the environment names when there is no `url`."""
-    return Session().create_client(service, endpoint_url=url, config=config)
