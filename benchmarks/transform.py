@@ -18,6 +18,7 @@ import base64
 import gzip
 import json
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -118,8 +119,12 @@ _FAULTS = (
 """Cut off, a field missing, a rule broken, a type that is wrong, a time before there were any."""
 
 
+_RECEIVED = re.compile(rb'"received_at":(\d+)')
+
+
 def firehose_events(lines: Sequence[bytes]) -> list[dict[str, object]]:
-    """The events as Firehose hands them over: records of many lines, batches of 3 MiB."""
+    """The events as Firehose hands them over: records of many lines, each arriving when the
+    collector received its last, batches of 3 MiB."""
     return [
         {"invocationId": str(number), "records": records}
         for number, records in enumerate(_records(batch) for batch in _batches(lines))
@@ -142,7 +147,7 @@ def _records(batch: Sequence[bytes]) -> list[dict[str, object]]:
     return [
         {
             "recordId": str(number),
-            "approximateArrivalTimestamp": BEGAN_MS,
+            "approximateArrivalTimestamp": max(map(int, _RECEIVED.findall(data))),
             "data": base64.b64encode(data).decode(),
         }
         for number, data in enumerate(batch)
