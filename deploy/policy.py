@@ -114,6 +114,11 @@ PLAYLAKE = (
     "glue:BatchCreatePartition BatchDeletePartition BatchGetPartition BatchUpdatePartition"
     " GetDatabase GetPartition GetPartitions GetTable",
     "cloudwatch:GetMetricStatistics",
+    # What `dev` collects is put where the deployment's own collector puts it.
+    "firehose:PutRecordBatch",
+    # Also what `consume --status` looks at.
+    "kinesis:GetRecords GetShardIterator ListShards PutRecords",
+    "dynamodb:Scan",
     "s3:DeleteObject GetBucketLocation GetObject ListBucket ListMultipartUploadParts PutObject",
     "lambda:GetAccountSettings",
 )

@@ -13,6 +13,8 @@ from tests.http_double import Handler, HttpDouble
 _CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/[^/]+/(?P<service>[^/]+)/aws4_request")
 _HOP = {"connection", "content-length", "host", "transfer-encoding", "content-encoding"}
 _ALWAYS_ALLOWED = {"sts:GetCallerIdentity"}
+_PREFIXES = {"monitoring": "cloudwatch"}
+"""IAM's word for a service, where it signs with another."""
 
 # The actions that IAM checks, where they are not called as the operation is (service authorization
 # reference); an operation of S3 may need several.
@@ -25,6 +27,7 @@ ACTIONS = {
     "s3:ListObjectsV2": ["s3:ListBucket"],
     "s3:CompleteMultipartUpload": ["s3:PutObject"],
     "s3:CreateMultipartUpload": ["s3:PutObject"],
+    "s3:CopyObject": ["s3:GetObject", "s3:PutObject"],
     "s3:UploadPart": ["s3:PutObject"],
 }
 
@@ -66,37 +69,41 @@ class _Handler(Handler):
 
 def _operation(method: str, path: str, headers: Any, body: bytes) -> str:
     found = _CREDENTIAL.search(headers.get("authorization", ""))
-    service = found["service"] if found else "unsigned"
+    signed = found["service"] if found else "unsigned"
+    service = _PREFIXES.get(signed, signed)
     if target := headers.get("x-amz-target"):
         return f"{service}:{target.rpartition('.')[2]}"
     named = parse_qs(body.decode("utf-8", "replace")).get("Action")
-    if named and service in ("cloudformation", "sts", "iam", "sns", "monitoring"):
+    if named and service in ("cloudformation", "sts", "iam", "sns", "cloudwatch"):
         return f"{service}:{named[0]}"
-    return f"{service}:{_rest_operation(service, method, path)}"
+    return f"{service}:{_rest_operation(service, method, path, headers)}"
 
 
-def _rest_operation(service: str, method: str, path: str) -> str:
+def _rest_operation(service: str, method: str, path: str, headers: Any) -> str:
     split = urlsplit(path)
     query = parse_qs(split.query, keep_blank_values=True)
     if "x-id" in query:  # the JavaScript SDK's own word for it
         return query["x-id"][0]
     fitting = [
-        (len(wanted), name)
-        for name, verb, pattern, wanted in _rest_operations(service)
+        (len(wanted) + len(needed), name)
+        for name, verb, pattern, wanted, needed in _rest_operations(service)
         if verb == method
         and pattern.fullmatch(split.path)
         and all(key in query and (not value or query[key] == [value]) for key, value in wanted)
+        and all(name in headers for name in needed)
     ]
     return max(fitting, default=(0, f"{method} {path}"))[1]
 
 
 @cache
-def _rest_operations(service: str) -> list[tuple[str, str, re.Pattern[str], list[Any]]]:
-    """(name, verb, path, the query that tells it from others) of each operation of the service."""
+def _rest_operations(service: str) -> list[tuple[str, str, re.Pattern[str], list[Any], list[str]]]:
+    """(name, verb, path, and the query and the headers that tell it from others) of each operation
+    of the service."""
     model = botocore.session.Session().get_service_model(service)
     found = []
     for name in model.operation_names:
-        http = model.operation_model(name).http
+        operation = model.operation_model(name)
+        http, required = operation.http, _required(operation.input_shape)
         path, _, query = http["requestUri"].partition("?")
         words = re.split(r"(\{[^}]+\})", path)
         pattern = "".join(
@@ -106,5 +113,16 @@ def _rest_operations(service: str) -> list[tuple[str, str, re.Pattern[str], list
         wanted = [
             (key, value) for key, _, value in (p.partition("=") for p in query.split("&")) if key
         ]
-        found.append((name, http["method"], re.compile(pattern + "/?"), wanted))
+        wanted += [(key, "") for key in required["querystring"]]
+        path_of = re.compile(pattern + "/?")
+        found.append((name, http["method"], path_of, wanted, required["header"]))
+    return found
+
+
+def _required(shape: Any) -> dict[str, list[str]]:
+    """By where they are in a request, the names of an operation's members that no call lacks."""
+    found: dict[str, list[str]] = {"querystring": [], "header": []}
+    for name in shape.required_members if shape else ():
+        member = shape.members[name].serialization
+        found.get(member.get("location"), []).append(member.get("name", name))
     return found

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from deploy.policy import (
     policy,
 )
 from playlake.policy import questions, read_policy
+from tests.conftest import Dev
 from tests.ministack import ACCOUNT, Ministack, ministack
 from tests.packaged import ALL_SWITCHES, KINESIS, REGION, ROOT, SERVERLESS, packaged, service
 from tests.recording_proxy import Recording
@@ -286,6 +288,21 @@ class Shell:
         )
         return ran.returncode
 
+    def collect(self) -> None:
+        """Have `playlake dev` take an event in and put it on the deployment's stream."""
+        command = [sys.executable, "-m", "playlake", "dev", "--port", "0", "--identifier", "demo"]
+        with subprocess.Popen(
+            [*command, "--region", REGION],
+            env=self.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            dev = Dev(process, Path())
+            dev.read_url()
+            assert dev.post({"action": "click"}).status_code == 200
+            dev.stop()
+
     def deploy(self, *params: str) -> str:
         options = [word for param in params for word in ("--param", param)]
         return self.run("deploy", "--package", str(packaged(*params).path.parent), *options)
@@ -309,6 +326,16 @@ def calls() -> Iterable[Recording]:
         # What these find on an emulator is no matter here; what they ask is.
         shell.ask("doctor")
         shell.ask("report", "daily_plays")
+        for words in (
+            ("audit",),
+            ("rejected",),
+            ("compact",),
+            ("replay", "--dry-run"),
+            ("forget", "--user-id", "1", "--dry-run"),
+            ("retain", "--days", "3000", "--dry-run"),
+        ):
+            assert shell.ask(*words) == 0, words
+        shell.collect()
         assert "Nothing is left of playlake-demo-dev" in shell.run("remove")
         yield proxy
 

@@ -171,6 +171,11 @@ def service(tmp_path, node, machine) -> Service:
         ("deploy", ["--identifier", "Demo"], 'The identifier "Demo" has capitals'),
         ("package", ["--identifier", "my-demo"], 'The identifier "my-demo" has a dash'),
         ("info", ["--identifier", "demo", "--stage", "Prod"], 'The stage "Prod" has capitals'),
+        (
+            "rollback",
+            ["--identifier", "demo", "--timestamp", "1476790110568"],
+            "A rollback puts back the switches of then",
+        ),
         ("deploy", ["--identifier", "demo", "--param", "orgins=x"], 'Did you mean "origins"?'),
         ("deploy", ["--identifier", "demo", "--region", "eu-wst-1"], "did you mean eu-west-1?"),
         (

@@ -132,6 +132,23 @@ def test_what_there_is_no_time_for_is_named_and_left_for_the_next_one():
     assert len(store) == 2
 
 
+def test_the_newest_days_come_first_of_whatever_table():
+    """Where old days without end have a new file each hour, today is compacted all the same."""
+    store = Memory()
+    for logged_at in (1_000_000_000_000, 1_535_500_800_000, 1_200_000_000_000):
+        for number in range(2):
+            play = {**LAB_PLAY, "event_id": f"{logged_at} {number}", "logged_at": logged_at}
+            click = {
+                "action": "click",
+                "event_id": f"c{logged_at} {number}",
+                "logged_at": logged_at,
+            }
+            for each in data_objects(process([record("r", play, click)], ARRIVED)[0]):
+                store.put(each.key, each.data)
+    days = [growth.dt for growth in Sweep(store, PlainSwap(store)).grown()]
+    assert days == ["2018-08-29"] * 2 + ["2008-01-10"] * 2 + ["2001-09-09"] * 2
+
+
 def test_a_replaced_file_is_not_read_when_its_successor_is_in_another_group():
     store = Memory()
     key = deliver(store, "anna", "bob")

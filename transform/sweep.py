@@ -135,7 +135,11 @@ class Sweep:
         return swept
 
     def grown(self, scope: Scope = Scope()) -> Iterator[Growth]:
-        """The partitions within `scope` that are of several files."""
+        """The partitions within `scope` that are of several files, the newest day first: where time
+        is short, what waits is old, on however many days somebody's clock put events."""
+        yield from sorted(self._grown(scope), key=lambda each: each.dt, reverse=True)
+
+    def _grown(self, scope: Scope) -> Iterator[Growth]:
         for table in REGISTRY.tables:
             ours = (
                 (parsed[1], each)

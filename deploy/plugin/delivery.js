@@ -31,6 +31,21 @@ function checkDelivery(found, { delivery, draining }) {
   );
 }
 
+/**
+ * Refuse to put back a deployment of before: it comes with the switches of then, whatever these said,
+ * so that a stream with acknowledged events in it may go, and nothing here is asked.
+ *
+ * @param {string} command as on the command line
+ * @param {{timestamp?: string}} options without a timestamp osls only lists what there is
+ */
+function checkRollback(command, { timestamp }) {
+  if (command !== 'rollback' || !timestamp) return;
+  throw new Refusal(
+    'A rollback puts back the switches of then, too, and with them may delete a stream that has events ' +
+      "in it. Check out that release's commit and deploy it, with the --params of now."
+  );
+}
+
 /** Refuse to drain what events still go to. */
 function checkDraining({ delivery, draining }) {
   if (!draining || draining !== delivery) return;
@@ -43,4 +58,4 @@ function checkDraining({ delivery, draining }) {
 /** Whether a Kinesis stream is there with these switches. */
 const hasKinesis = ({ delivery, draining }) => [delivery, draining].includes('kinesis');
 
-module.exports = { checkDelivery, checkDraining, hasKinesis };
+module.exports = { checkDelivery, checkDraining, checkRollback, hasKinesis };

@@ -6,7 +6,7 @@ const { Clients } = require('./clients');
 const { commands, existing, identified, offline } = require('./commands');
 const { checkNoConsumers } = require('./consumers');
 const { checkCredentials } = require('./credentials');
-const { checkDelivery, checkDraining, hasKinesis } = require('./delivery');
+const { checkDelivery, checkDraining, checkRollback, hasKinesis } = require('./delivery');
 const { deleteLogGroups } = require('./log_groups');
 const { checkIdentifier, checkName } = require('./names');
 const { nextSteps } = require('./outputs');
@@ -57,6 +57,7 @@ class Playlake {
     const { options } = this.serverless.processedInput;
     checkIdentifier(options.identifier, this.command);
     checkName('stage', this.provider.getStage());
+    checkRollback(this.command, options);
     this.switches = readSwitches(options.param, this.serverless.configurationInput.custom?.switches);
     checkDraining(this.switches);
     this.given = { region: options.region, profile: options['aws-profile'] };

@@ -80,17 +80,24 @@ function isMoving(status) {
 // Of these CloudFormation says that they can only be deleted.
 const HALF_MADE = new Set([
   'CREATE_FAILED',
-  'DELETE_FAILED',
   'REVIEW_IN_PROGRESS',
   'ROLLBACK_COMPLETE',
   'ROLLBACK_FAILED',
 ]);
 
-/** Whether a stack in this status never came up, or is half deleted, and so cannot be updated. */
+/** Whether a stack in this status never came up, and so cannot be updated. */
 const isHalfMade = (status) => HALF_MADE.has(status);
 
-/** Refuse to deploy over an update that could neither be made nor undone. */
+/** Refuse to deploy over an update that could neither be made nor undone, and over a deployment
+ * that somebody deleted: its bucket, which CloudFormation deletes only empty, may have all data. */
 function checkUpdatable(name, status, region) {
+  if (status === 'DELETE_FAILED') {
+    throw new Refusal(
+      `The stack ${name} is in ${status}: somebody deleted it, and what could not be deleted, as a ` +
+        'bucket that is not empty, is still there. Copy what you want to keep, run "serverless ' +
+        'remove", which deletes the data, and deploy anew.'
+    );
+  }
   if (status !== 'UPDATE_ROLLBACK_FAILED') return;
   throw new Refusal(
     `The stack ${name} is in ${status}: mend what its events name, then ` +

@@ -115,10 +115,14 @@ test('an error of CloudFormation that is not about a missing stack is no missing
 test('a stack that never came up is deleted first; one that was updated is not', () => {
   const dead = ['CREATE_FAILED', 'ROLLBACK_COMPLETE', 'ROLLBACK_FAILED', 'REVIEW_IN_PROGRESS'];
   const alive = ['CREATE_COMPLETE', 'UPDATE_COMPLETE', 'UPDATE_ROLLBACK_COMPLETE', 'UPDATE_FAILED'];
-  assert.deepEqual([...dead, 'DELETE_FAILED', ...alive].filter(isHalfMade), [
-    ...dead,
-    'DELETE_FAILED',
-  ]);
+  assert.deepEqual([...dead, 'DELETE_FAILED', ...alive].filter(isHalfMade), dead);
+});
+
+test('a stack that somebody deleted is not deployed over: its bucket may hold all data', () => {
+  assert.throws(
+    () => checkUpdatable(NAME, 'DELETE_FAILED', 'eu-west-1'),
+    /playlake-demo-dev is in DELETE_FAILED: .* Copy what you want to keep, run "serverless remove"/
+  );
 });
 
 test('an update that could not be undone is refused with the command that mends it', () => {
