@@ -315,6 +315,12 @@ GAPS = {
 }
 
 
+def expire_raw(s3, days):
+    """As the template does."""
+    rule = {"ID": "raw", "Status": "Enabled", "Prefix": "raw/", "Expiration": {"Days": days}}
+    s3.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration={"Rules": [rule]})
+
+
 def test_a_deployed_stack_is_audited_by_cloudwatch_s3_and_athena():
     yesterday = datetime.now(UTC).replace(hour=12) - timedelta(days=1)
     dt, received = yesterday.date(), int(yesterday.timestamp() * 1_000)
@@ -337,6 +343,20 @@ def test_a_deployed_stack_is_audited_by_cloudwatch_s3_and_athena():
         aws.will_answer(LATENESS, [(str(dt), "2", "1", "0.5", "0", "0.0", newest)])
         aws.will_answer(GAPS, [(str(dt), "Chrome", "1", "1", "4", "1", "0.25")])
         ran = aws.run("audit", "--identifier", "demo", "--format", "json", "--since", dt)
+        expire_raw(s3, 1)
+        dated = ("audit", "--identifier", "demo", "--since", dt - timedelta(days=30))
+        aws.will_answer(LATENESS)
+        aws.will_answer(GAPS)
+        begun = aws.run(*dated)
+        aws.deploy("playlake-other-dev", OUTPUTS | {"StreamName": "playlake-other-dev"})
+        dimensions[0]["Value"] = "playlake-other-dev-collect"
+        told = [{**counted, "Value": 7, "Dimensions": dimensions}]
+        aws.client("cloudwatch").put_metric_data(Namespace="playlake", MetricData=told)
+        aws.will_answer(LATENESS)
+        aws.will_answer(GAPS)
+        streamed = aws.run("audit", "--identifier", "other", "--since", dt, "--until", dt)
+    assert f"From {dt} on: of days before, the archive has expired." in begun.out
+    assert "they are in the stream playlake-other-dev still" in streamed.out
     assert ran.code == 1, ran.err
     (day,) = json.loads(ran.out)
     assert (day["accepted"], day["archived"], day["in_lake"]) == (5, 3, 2)

@@ -36,6 +36,11 @@ class Account:
     """Of those, the ones that are still in the stream, where that can be looked into."""
     leeway: Mapping[str, int] = field(default_factory=dict)
     """Of those, the ones that may be another day's in the archive, or still be under way."""
+    stream: str | None = None
+    """The Kinesis stream that others may still have events in: how many, nobody looked."""
+    archived_since: date = date.min
+    """What arrived before has left the archive by itself, and nobody can tell any more which of it
+    came twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +104,17 @@ class Audit:
     """Objects that could not be read: complete after the last day."""
 
     def days(self, first: date, last: date) -> Iterator[DayAudit]:
-        """Each day of arrival from `first` to `last` on which anything came, but dropped ones.
+        """Each day of arrival from `first` to `last` on which anything came, but those that the
+        archive has no longer.
 
         Three days of ids are in memory at most. Raises `events.errors.StoreUnavailable`.
         """
         kept = cutoffs(self.archive)
         archive, lake = Archive(self.archive), LakeIds(self.lake)
-        first, last = max(first, kept.archive, self._oldest()), min(last, _LAST)
+        first, last = (
+            max(first, kept.archive, self.account.archived_since, self._oldest()),
+            min(last, _LAST),
+        )
         for day, arrivals in archive.days(first, last):
             audited = self._day(day, arrivals, lake, kept)
             self.unreadable |= {*archive.unreadable, *lake.unreadable}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -47,11 +48,17 @@ def audit(
     first, last = day_range(since, until, today(), "--")
     with _opened_audit(where, first, last) as found, Waiting("Reading the archive and the lake"):
         days = list(found.days(first, last))
+    begins = found.account.archived_since
     columns = {"day": "varchar", **dict.fromkeys(_COUNTS, "bigint")}
     rows = [(each.dt, *(getattr(each, name) for name in _COUNTS)) for each in days]
     render_listing(columns, rows, output, title="Accepted events by day of arrival (UTC)")
     console = Console(highlight=False, stderr=output is not Format.TABLE)
-    findings = [*_findings(days), *(f"{key} cannot be read." for key in sorted(found.unreadable))]
+    if first < begins:
+        console.print(f"From {begins} on: of days before, the archive has expired.", soft_wrap=True)
+    findings = [
+        *_findings(days, found.account.stream),
+        *(f"{key} cannot be read." for key in sorted(found.unreadable)),
+    ]
     findings += _tell(console, where, first, last)
     for finding in findings:
         console.print(f"[red]missing[/] {escape(finding)}", soft_wrap=True)
@@ -88,19 +95,25 @@ def _opened_audit(where: Where, first: date, last: date) -> Iterator[Audit]:
 
 
 def _stack_audit(where: Deployed, first: date, last: date) -> Audit:
+    from playlake.auditing.arrivals import RAW
     from playlake.auditing.audit import Audit
     from playlake.drivers.acceptance import read_account
     from playlake.drivers.deployed_lake import LAKE_PREFIX
+    from playlake.drivers.lifecycle import kept_since
     from transform.drivers.s3_store import S3Store
 
     found = find_stack(where)
     bucket, s3 = found.deployment.bucket, found.session.client("s3")
     days = [first + timedelta(days=each) for each in range((last - first).days + 1)]
-    account = read_account(found.session, where.name, days, datetime.now(UTC))
+    account = replace(
+        read_account(found.session, where.name, days, datetime.now(UTC)),
+        stream=found.deployment.stream,
+        archived_since=kept_since(found.session, bucket, f"{RAW}/", today()),
+    )
     return Audit(S3Store(bucket, LAKE_PREFIX, s3), S3Store(bucket, "", s3), account)
 
 
-def _findings(days: Sequence[DayAudit]) -> Iterator[str]:
+def _findings(days: Sequence[DayAudit], stream: str | None) -> Iterator[str]:
     """What is missing, a sentence each: how much, which, and what mends it."""
     for day in days:
         span = f"--since {day.dt} --until {day.dt}"
@@ -118,9 +131,15 @@ def _findings(days: Sequence[DayAudit]) -> Iterator[str]:
                 f" --table failed {span}` tries them again."
             )
         if day.unaccounted:
+            where = (
+                f"nor in the lake: they are in the stream {stream} still, which `playlake consume"
+                " --status` tells, or what delivers them lost them."
+                if stream
+                else "nor in the lake nor under way: what delivers them lost them."
+            )
             yield (
                 f"{day.dt}: of {day.accepted:,} accepted events {day.unaccounted:,} are neither"
-                " archived nor in the lake nor under way: what delivers them lost them."
+                f" archived {where}"
             )
 
 
