@@ -105,6 +105,12 @@ def test_a_folder_that_is_not_there_yet_is_an_empty_lake(tmp_path):
         assert catalog.partitions(PLAYS) == ("2026-11-24",)
 
 
-def test_a_lake_inside_what_looks_like_a_partition_is_refused(tmp_path):
+@pytest.mark.parametrize("name", ["dt=2026-11-24", "DT=1", "user_id=7", "Is_Bot=true"])
+def test_a_lake_inside_what_looks_like_a_partition_of_a_columns_is_refused(tmp_path, name):
+    """DuckDB would take the path's word for it, in every row."""
     with pytest.raises(SettingsError, match="rename"):
-        LocalCatalog(tmp_path / "dt=2026-11-24" / "lake", tmp_path / "catalog.db")
+        LocalCatalog(tmp_path / name / "lake", tmp_path / "catalog.db")
+
+
+def test_a_lake_inside_any_other_folder_is_taken(tmp_path):
+    LocalCatalog(tmp_path / "year=2026" / "lake", tmp_path / "catalog.db").close()

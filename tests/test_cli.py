@@ -5,6 +5,7 @@ import io
 import json
 import random
 import re
+import signal
 import subprocess
 import time
 from datetime import date, datetime, timedelta
@@ -181,6 +182,37 @@ def test_an_export_is_every_row_as_csv(month, tmp_path):
         assert [row["dt"] for row in csv.DictReader(lines)] == [
             row["dt"] for row in month.truth.daily_plays(SINCE, UNTIL)
         ]
+
+
+def test_an_export_that_fails_leaves_the_file_that_was_there(month, tmp_path):
+    file = tmp_path / "daily.csv"
+    file.write_text("of yesterday")
+    export = (*PLAYLAKE, "export", "concurrent_viewers", "--csv", file, "--data", month.data)
+    days = ("--since", SINCE, "--until", UNTIL)
+    limited = ["bash", "-c", 'ulimit -f 64; exec "$@"', "bash", *map(str, (*export, *days))]
+    ran = subprocess.run(limited, capture_output=True, text=True, check=False)
+    assert f"{file} cannot be written" in "".join(ran.stderr.splitlines())
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["of yesterday"]
+    assert month.run(*export[3:-2], *days).code == 0
+    assert file.stat().st_size > 65_536
+
+
+def test_a_full_disk_is_the_disks_failure(month):
+    ran = month.run("export", "daily-plays", "--csv", "/dev/full", "--since", SINCE)
+    assert (ran.code, ran.out) == (1, "")
+    assert "/dev/full cannot be written: No space left on device" in ran.err
+
+
+def test_ctrl_c_stops_a_query_that_would_take_for_ever(month):
+    tables = ", ".join(f"video_play_events {name}" for name in "abcd")
+    days = " AND ".join(f"{name}.dt > '2'" for name in "abcd")
+    sql = f"SELECT COUNT(*) FROM {tables} WHERE {days} AND a.seq + b.seq + c.seq + d.seq = 77"
+    command = [*PLAYLAKE, "query", sql, "--data", str(month.data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        time.sleep(3)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, b"")
 
 
 def test_partitions_lists_each_day_with_its_rows(month):

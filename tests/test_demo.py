@@ -41,5 +41,19 @@ def test_the_demo_begins_its_own_folder_anew_and_touches_no_other(tmp_path):
     (other / "precious").write_text("mine")
     ran = run_playlake("demo", "--data", other)
     assert ran.code == 2
-    assert "no data folder" in ran.err
+    assert "holds what no demo made" in ran.err
     assert (other / "precious").read_text() == "mine"
+
+
+def test_a_folder_that_somebody_collects_into_is_no_demos(dev):
+    dev.post({"action": "click"})
+    ran = run_playlake("demo", "--data", dev.data)
+    assert (ran.code, dev.data.exists()) == (2, True)
+    assert "holds what no demo made" in ran.err
+    # One that a demo made, and `playlake dev` serves now, as its last line says to.
+    (dev.data / ".demo").touch()
+    ran = run_playlake("demo", "--data", dev.data)
+    assert ran.code == 2
+    assert "another playlake" in ran.err
+    assert "Delivered" in dev.stop()
+    assert "1" in run_playlake("partitions", "--format", "csv", "--data", dev.data).out

@@ -2,6 +2,8 @@
 
 import sys
 
+import pytest
+
 from playlake.cli.options import Format
 from playlake.cli.rendering import render_listing
 
@@ -26,3 +28,16 @@ def test_what_has_room_in_the_window_is_a_table(capsys, monkeypatch):
     out = printed(capsys, monkeypatch, columns=4, width=80)
     assert out.count("column_3") == 1
     assert out.count("value 3") == 2
+
+
+@pytest.mark.parametrize("output", [Format.CSV, Format.JSON])
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_terminal_obeys_nothing_that_a_client_sent(capsys, monkeypatch, output, is_terminal):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    hostile = (
+        "\x9b2J\u202egnp" if output is Format.JSON else "\x1b]0;pwned\x07\x1b[2J\x9b2J\u202egnp"
+    )
+    render_listing({"video_id": "varchar"}, [(hostile,)], output)
+    out = capsys.readouterr().out
+    assert ("\\u202egnp" in out) is is_terminal
+    assert any(char in out for char in "\x1b\x9b\u202e") is not is_terminal

@@ -12,20 +12,25 @@ from catalog.drivers.folder import objects
 from catalog.drivers.footer import read_footer
 from catalog.drivers.keys import sort_keys
 from events.errors import CatalogUnavailable, SettingsError
+from events.registry import REGISTRY
 from events.table import PARTITION_KEY
+
+_COLUMNS = {PARTITION_KEY, *(each.name for table in REGISTRY.tables for each in table.columns)}
 
 
 class LocalCatalog:
     """See `catalog.port.FileCatalog`. Several processes may share a database; close it.
 
-    Raises `SettingsError` for a lake inside a folder that looks like a partition.
+    Raises `SettingsError` for a lake inside a folder that looks like a partition of a column's.
     """
 
     def __init__(self, lake: Path, path: Path) -> None:
         self.lake = lake.absolute()
-        if any(part.startswith(f"{PARTITION_KEY}=") for part in self.lake.parts):
-            # An engine that reads the day from the path would find two.
-            raise SettingsError(f"{lake} lies in a folder named {PARTITION_KEY}=; rename that.")
+        for part in self.lake.parts:
+            name, equals, _ = part.partition("=")
+            # DuckDB reads columns from the path, in whatever case, and believes it before the file.
+            if equals and name.lower() in _COLUMNS:
+                raise SettingsError(f"{lake} lies in a folder named {name}=; rename that.")
         self._database = Database(path)
 
     def __enter__(self) -> Self:

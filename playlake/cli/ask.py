@@ -5,14 +5,17 @@ Engines and parsers are loaded by the command that uses them, so that no other c
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from events.errors import SettingsError
+from events.errors import SettingsError, Unavailable
 from playlake.cli.opening import opened
 from playlake.cli.options import Format, OutputFormat, Since, Until, UserId, VideoId, today
 from playlake.cli.rendering import render, render_listing, scanned_text, write_csv
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from catalog.named import NamedQuery
     from catalog.port import Value
 
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 # The parameters that a report is about one of, and what each of them is.
 _ABOUT = {"user_id": "viewer", "video_id": "video"}
@@ -81,7 +86,7 @@ def export(
     with opened(where) as lake, lake.engine.query(named.sql, parameters=arguments) as answer:
         rows = _write_file(answer, csv)
         console = Console(highlight=False)
-        console.print(f"Wrote {rows:,} rows to {csv}.", soft_wrap=True)
+        console.print(f"Wrote {rows:,} rows to {escape(str(csv))}.", soft_wrap=True)
         console.print(f"[dim]{scanned_text(answer.scanned)}[/]", soft_wrap=True)
 
 
@@ -124,8 +129,19 @@ def _arguments(
 
 
 def _write_file(answer: Answer, path: Path) -> int:
+    """Every row, or what was there before. A pipe or a device takes them as they come."""
+    target = path.resolve()  # what a link leads to
+    apart = target.is_file() or not target.exists()
+    written = target.with_name(f".{target.name}.{os.getpid()}") if apart else target
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            return write_csv(answer, file)
+        with written.open("w", encoding="utf-8", newline="") as file:
+            rows = write_csv(answer, file)
+        if apart:
+            written.replace(target)
     except OSError as error:
-        raise SettingsError(f"{path} cannot be written: {error.strerror}") from error
+        kind = Unavailable if error.errno in _DISK else SettingsError
+        raise kind(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        if apart:
+            written.unlink(missing_ok=True)
+    return rows

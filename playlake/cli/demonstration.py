@@ -13,6 +13,7 @@ from rich.markup import escape
 from catalog.named import NamedQuery, named_queries, named_query
 from catalog.port import Engine, Value
 from events.errors import FullScanRefused, PlaylakeError, SettingsError
+from ingest.drivers.spool import Spool
 from playlake.cli.opening import opened
 from playlake.cli.options import Format, today
 from playlake.cli.rendering import render
@@ -26,6 +27,8 @@ from playlake.verification import compare
 from playlake.viewing import Missing, view
 
 _DAYS = 30
+_MARK = ".demo"
+"""In a data folder that a demo made, and may delete."""
 _SECONDS = 6.0
 _TOP = 5
 _LAB_SQL = (
@@ -53,10 +56,17 @@ def demonstrate(data: Path, viewers: int) -> None:
 
 
 def _begin_anew(data: Path) -> None:
-    folder = DataFolder(data)
-    if data.exists() and not folder.catalog.exists() and any(data.iterdir()):
-        raise SettingsError(f"{data} is no data folder of playlake's; name another with --data.")
-    shutil.rmtree(data, ignore_errors=True)
+    """Delete a demo of before, and nothing else."""
+    if data.exists() and any(data.iterdir()):
+        if not (data / _MARK).exists():
+            raise SettingsError(
+                f"{data} holds what no demo made, and a demo begins anew; name another with --data."
+            )
+        # Raises SettingsError while somebody collects into it.
+        with Spool(DataFolder(data).spool):
+            shutil.rmtree(data)
+    data.mkdir(parents=True, exist_ok=True)
+    (data / _MARK).touch()
 
 
 def _simulate(console: Console, data: Path, viewers: int) -> Simulation:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 
 from playlake.cli.listening import (
     Host,
@@ -175,10 +176,11 @@ def _serve_for(where: Deployed, serving: _Serving) -> None:
 
 
 def _take_leave(console: Console, data: Path, waiting: int, failed: int) -> None:
+    where = escape(str(data))
     if failed:
-        console.print(f"{failed:,} records could not be processed; they are under {data}/failed.")
+        console.print(f"{failed:,} records could not be processed; they are under {where}/failed.")
     if waiting:
-        console.print(f"{waiting:,} records wait in {data} for the next start.")
+        console.print(f"{waiting:,} records wait in {where} for the next start.")
     if not (failed or waiting):
         console.print("Delivered. Everything that was accepted is in the lake.")
 

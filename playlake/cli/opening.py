@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -139,6 +140,27 @@ class _Showing:
         self.close()
 
 
+class _Interruptible(_Showing):
+    """One that Ctrl-C stops: DuckDB 2 heeds no signal in the thread that it answers in."""
+
+    def query(
+        self,
+        sql: str,
+        *,
+        full_scan: bool = False,
+        parameters: Mapping[str, Value] | None = None,
+    ) -> Answer:
+        """See `catalog.port.Engine.query`."""
+        ask = super().query
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(ask, sql, full_scan=full_scan, parameters=parameters)
+            try:
+                return asked.result()
+            except KeyboardInterrupt:
+                self.close()
+                raise
+
+
 @contextmanager
 def _folder_lake(folder: DataFolder, repairing: bool) -> Iterator[Lake]:
     from catalog.drivers.duckdb_engine import DuckDBEngine
@@ -150,7 +172,7 @@ def _folder_lake(folder: DataFolder, repairing: bool) -> Iterator[Lake]:
     with LocalCatalog(folder.lake, folder.catalog) as catalog, DuckDBEngine(catalog) as engine:
         yield Lake(
             catalog,
-            _Showing(engine, Waiting("Reading")),
+            _Interruptible(engine, Waiting("Reading")),
             lambda table: days_of_files(table, catalog.files(table)),
         )
 

@@ -140,7 +140,9 @@ def _print_records(
 
 
 def _print_csv(answer: Printable, _title: str | None) -> None:
-    write_csv(answer, sys.stdout)
+    # For a program it is exact; a terminal would obey what a client sent.
+    rows = map(_shown, answer.rows) if sys.stdout.isatty() else answer.rows
+    write_csv(Listing(answer.columns, rows), sys.stdout)
     _print_scanned(answer)
 
 
@@ -152,10 +154,16 @@ def _print_json(answer: Printable, _title: str | None) -> None:
     _print_scanned(answer)
 
 
+def _shown(row: Row) -> Row:
+    return tuple(
+        printable(each, limit=len(each) * 6) if isinstance(each, str) else each for each in row
+    )
+
+
 def _array(answer: Printable, names: list[str]) -> Iterator[str]:
     separator = "["
     for row in answer.rows:
-        yield separator + json.dumps(_object(names, row), ensure_ascii=False)
+        yield separator + json.dumps(_object(names, row), ensure_ascii=sys.stdout.isatty())
         separator = ",\n "
     yield "]\n" if separator != "[" else "[]\n"
 

@@ -87,7 +87,7 @@ def _show(
         (each.table, each.dt, len(each.keys), rows.get((each.table, each.dt)), each.bytes)
         for each in expired
     ]
-    verb = "would be dropped" if dry_run else "is dropped"
+    verb = "would be dropped" if dry_run else "is to be dropped"
     title = f"What is from before {kept} {verb}"
     render_listing(columns | {"bytes": "bigint"}, listed, Format.TABLE, title=title)
 

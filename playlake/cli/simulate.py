@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from events.errors import PlaylakeError
+from events.errors import PlaylakeError, SettingsError
 from playlake.cli.opening import find_stack
 from playlake.cli.options import today
 from playlake.cli.progress import progress
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from playlake.simulation import SimulatedRequest, Simulation, Totals
 
 _DAY_MS = 86_400_000
+_FIRST = date(2000, 1, 3)
+"""Times before 2000 are rejected, and some viewers' clocks are a day or two late."""
 
 
 @sending
@@ -48,13 +51,27 @@ def simulate(
     from playlake.simulation import Scenario, Simulation
 
     target = _target(where)
-    last = today() - timedelta(days=1) if until is None else parse_day("--until", until)
+    last = _last_day(until)
+    if last - timedelta(days=days - 1) < _FIRST:
+        raise SettingsError(
+            f"--days {days} begin before {_FIRST}, and no player logged anything then."
+        )
     simulation = Simulation(Scenario(viewers=viewers, days=days, seed=seed, until=last))
     run_simulation(simulation, days, target)
     sent_to = str(target.root) if isinstance(target, DataFolder) else target
     _print_totals(simulation.truth().totals(), sent_to)
     if truth is not None:
         _save(truth, simulation)
+
+
+def _last_day(until: str | None) -> date:
+    """The traffic's last day: it comes as it would have come, and so not from days to come."""
+    if until is None:
+        return today() - timedelta(days=1)
+    last = parse_day("--until", until)
+    if last > today():
+        raise SettingsError(f"--until {last} is still to come; name today or a day before it.")
+    return last
 
 
 def _target(where: Target) -> DataFolder | str:
@@ -89,7 +106,7 @@ def _watched(
 def _print_totals(totals: Totals, where: str) -> None:
     console = Console(highlight=False)
     console.print(
-        f"Sent {totals.events_sent:,} events in {totals.requests:,} requests to {where}.",
+        f"Sent {totals.events_sent:,} events in {totals.requests:,} requests to {escape(where)}.",
         soft_wrap=True,  # a URL stays whole
     )
     console.print(
@@ -112,4 +129,4 @@ def _save(path: Path, simulation: Simulation) -> None:
         path.write_text(json.dumps(saved))
     except OSError as error:
         raise PlaylakeError(f"{path} cannot be written: {error.strerror}") from error
-    Console(highlight=False).print(f"Ground truth saved to {path}.")
+    Console(highlight=False).print(f"Ground truth saved to {escape(str(path))}.", soft_wrap=True)
