@@ -55,7 +55,10 @@ class ApartTransform:
             self._ended()
 
     def _begin(self) -> "Connection[Any, Any]":
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise _cannot_begin(error) from error
         with theirs:
             end = theirs.fileno()
             # What is imported here is imported there, whatever lies in the current folder.
@@ -72,7 +75,7 @@ class ApartTransform:
                 )
             except OSError as error:
                 ours.close()
-                raise Unavailable(f"the transform's process cannot begin: {error}") from error
+                raise _cannot_begin(error) from error
         self._link = Connection(ours.detach())
         try:
             self._link.recv()
@@ -109,3 +112,7 @@ class ApartTransform:
         code = self._process.wait()
         self._process = self._link = None
         return f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
+
+
+def _cannot_begin(error: OSError) -> Unavailable:
+    return Unavailable(f"the transform's process cannot begin: {error}")

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
+from catalog.data_file import Reason
 from catalog.drivers.local import LocalCatalog
+from events.errors import CatalogUnavailable
 from events.layout import parse_key
 from ingest.collector import Collector, serve
 from ingest.cors import ANY_ORIGIN
@@ -102,7 +104,12 @@ class LocalPipeline:
         return Background(self)
 
     def _arrived(self, key: str, data: bytes) -> None:
-        self.upkeep.note_superseded(self.catalog.register([key]).skipped)
+        skipped = self.catalog.register([key]).skipped
+        for each in skipped:
+            if each.reason in (Reason.UNREADABLE, Reason.MISSING):
+                # It was written whole just now: the disk is at fault, and the batch comes again.
+                raise CatalogUnavailable(f"{each.key} is not registered: {each.detail}")
+        self.upkeep.note_superseded(skipped)
         if partition := parse_key(key):
             self.upkeep.note_growth(*partition)
         _tell(self._observers.written, key, data)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
     HttpToolsProtocol,
@@ -83,11 +84,60 @@ class _Joined:
         self._transport.close()
 
 
+class _Parser(httptools.HttpRequestParser):
+    """A parser that reads on where a client offers another protocol, as curl and Java offer h2c.
+
+    An offer may be ignored (RFC 9110, 7.8), the request that makes it may not; llhttp takes what
+    follows such a head for the other protocol. So another parser reads that, after a head that says
+    of the body what this one said.
+    """
+
+    def __init__(self, protocol: "BoundedProtocol", callbacks: object) -> None:
+        super().__init__(callbacks)
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        self._protocol = protocol
+
+    def feed_data(self, data: Any) -> None:
+        """See `httptools.HttpRequestParser.feed_data`."""
+        try:
+            super().feed_data(data)
+        except httptools.HttpParserUpgrade as offered:
+            self._protocol.read_on(bytes(data[offered.args[0] :]))
+
+
+class _AfterAnOffer:
+    """What a parser calls that is given a head in another's stead: nothing for that head."""
+
+    def __init__(self, protocol: "BoundedProtocol") -> None:
+        self._protocol = protocol
+        self._is_over = False
+        self.on_body = protocol.on_body
+        self.on_message_complete = protocol.on_message_complete
+
+    def on_message_begin(self) -> None:
+        if self._is_over:
+            self._protocol.on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if self._is_over:
+            self._protocol.on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._is_over:
+            self._protocol.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if self._is_over:
+            self._protocol.on_headers_complete()
+        self._is_over = True
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """One connection."""
 
     def __init__(self, *arguments: Any, take: Take | None = None, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.parser = _Parser(self, self)
         self._take = take
         self._taking: RequestResponseCycle | None = None
 
@@ -97,6 +147,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _overhead = 0
     """What has come of a request, but its body."""
     _deadline: asyncio.TimerHandle | None = None
+    _offered = b""
+    """Of a request that offers another protocol the header that says how long its body is."""
     request_seconds = REQUEST_SECONDS
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -113,12 +165,25 @@ class BoundedProtocol(HttpToolsProtocol):
         """See `asyncio.Protocol`."""
         self._overhead += len(data)
         super().data_received(data)
-        if self._is_open and self._deadline is None:
+        # Whatever came has ended uvicorn's wait for a next request, though none may have begun.
+        waits_for_nothing = self.timeout_keep_alive_task is None and (
+            self.cycle is None or self.cycle.response_complete
+        )
+        if self._deadline is None and (self._is_open or waits_for_nothing):
             self._expect()
         most = MAX_HEAD_BYTES if self._in_head else MAX_FRAMING_BYTES
         if self._overhead > most and not self.transport.is_closing():
             self.transport.write(_TOO_LARGE)
             self.transport.close()
+
+    def read_on(self, data: bytes) -> None:
+        """Read what follows a head that offered another protocol: its body, if it has one."""
+        framing, self._offered = self._offered, b""
+        if framing:
+            self.parser = _Parser(self, _AfterAnOffer(self))
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n\r\n" % framing)
+        if data:
+            self.parser.feed_data(data)
 
     def on_message_begin(self) -> None:
         """The parser met the first byte of a request."""
@@ -128,6 +193,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The parser met the end of a head."""
         self._in_head = False
+        if self.parser.should_upgrade():
+            self._offered = _framing(self.headers)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -141,6 +208,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The parser met the end of a request; how long its answer takes is the server's matter."""
+        if self._offered:
+            return
         self._is_open, self._overhead = False, 0
         self._forget()
         super().on_message_complete()
@@ -159,6 +228,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self._take_now(cycle)
         elif cycle.waiting_for_100_continue:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_response_complete(self) -> None:
+        """The next in line may be answered at once, and the one behind it: each in a turn of its
+        own, not within one another's calls. Until then nothing is read."""
+        if self.pipeline:
+            self.loop.call_soon(super().on_response_complete)
+        else:
+            super().on_response_complete()
 
     def _take_now(self, cycle: RequestResponseCycle) -> None:
         assert self._take is not None
@@ -185,6 +262,15 @@ class BoundedProtocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
+
+
+def _framing(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The header that says how long the body is; empty where there is none."""
+    found = dict(headers)
+    if b"transfer-encoding" in found:
+        return b"Transfer-Encoding: chunked"
+    length = found.get(b"content-length", b"0")
+    return b"Content-Length: " + length if int(length) else b""
 
 
 def _is_refused_unread(scope: Mapping[str, Any]) -> bool:

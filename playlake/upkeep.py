@@ -39,6 +39,9 @@ half a gigabyte. `playlake compact` makes larger ones."""
 PATIENCE_SECONDS = 60.0
 """After this long without a new file a partition is merged whatever its shares."""
 
+_WAITED_FOR = (Unavailable, OSError)
+"""The lake's disk, and that of temporary files, on which a large file is made."""
+
 Partition = tuple[str, str]  # table, dt
 
 
@@ -51,6 +54,7 @@ class Upkeep:
     clock: Callable[[], float] = time.monotonic
     compactions: int = field(default=0, init=False)
     """How many partitions were compacted so far."""
+    _taken_over: bool = field(default=False, init=False)
     _grown: dict[Partition, float] = field(default_factory=dict)
     _replaced: deque[tuple[float, str]] = field(default_factory=deque)
 
@@ -77,12 +81,16 @@ class Upkeep:
             for (name, dt), count in files.items():
                 if count > 1:
                     self._grown.setdefault((name, dt), self.clock())
+        self._taken_over = True
 
     def run(self, stop: threading.Event) -> None:
         """Compact what is due, until `stop` is set; what was replaced is then deleted at once."""
         with _logged():
             self.take_over()
         while not stop.wait(QUIET_SECONDS / 4):
+            with _logged():
+                if not self._taken_over:
+                    self.take_over()
             with _logged():
                 self.compact_due()
                 self.delete_replaced(GRACE_SECONDS)
@@ -137,7 +145,7 @@ class Upkeep:
             self.catalog.sync()
             self.note_growth(table, dt)
             return []
-        except Unavailable:
+        except _WAITED_FOR:
             self.note_growth(table, dt)
             raise
         self.compactions += bool(done)
@@ -169,7 +177,7 @@ def _logged() -> Iterator[None]:
     """Upkeep waits for infrastructure as delivery does: nothing has changed, it is due again."""
     try:
         yield
-    except Unavailable as error:
+    except _WAITED_FOR as error:
         _logger.warning("upkeep waits: %s", error)
 
 

@@ -1,5 +1,6 @@
 """The transform in a process of its own: the same as in this one, whatever happens to either."""
 
+import errno
 import logging
 import os
 import signal
@@ -149,6 +150,19 @@ def test_a_process_that_does_not_begin_is_infrastructure(
 ) -> None:
     monkeypatch.setattr(sys, "executable", program)
     with pytest.raises(Unavailable, match=said):
+        apart(BATCH, "id")
+    monkeypatch.undo()
+    assert isinstance(apart(BATCH, "again"), Transformed)
+
+
+def test_without_a_socket_to_spare_it_begins_another_time(
+    apart: ApartTransform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(socket, "socketpair", fail)
+    with pytest.raises(Unavailable, match=r"cannot begin: .*Too many open files"):
         apart(BATCH, "id")
     monkeypatch.undo()
     assert isinstance(apart(BATCH, "again"), Transformed)

@@ -3,7 +3,7 @@
 import socket
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import repeat
 
 import httpx
@@ -140,11 +140,17 @@ def test_a_request_that_is_never_whole_loses_its_connection(
             began = time.monotonic()
             assert exchange(url, begun) == b""
             assert 0.4 < time.monotonic() - began < 3
+        with connect(url) as after:  # so does who sends something that is no request
+            after.sendall(request(LENGTH, body=CLICK))
+            assert b"200 OK" in after.recv(65_536)
+            after.sendall(b"\r\n")
+            with suppress(ConnectionResetError):
+                assert after.recv(65_536) == b""
         with httpx.Client(base_url=url) as client:  # one that is whole keeps it
             for _ in range(3):
                 assert client.post("/events", content=CLICK).status_code == 200
                 time.sleep(0.3)
-    assert len(stream.records) == 3
+    assert len(stream.records) == 4
 
 
 def test_a_thousand_connections_that_say_nothing_stop_nobody(dev: Dev) -> None:

@@ -72,6 +72,51 @@ def test_requests_that_do_not_wait_for_answers_get_theirs_in_order(url: str) -> 
     assert hello.endswith(b"\r\n\r\nhello")
 
 
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+LAST = EVENT.replace(b"Host: a", b"Host: a\r\nConnection: close")
+OFFERING = EVENT.replace(b"Host: a\r\n", b"Host: a\r\n" + OFFER)
+CHUNKED = b"POST /events HTTP/1.1\r\nHost: a\r\n%bTransfer-Encoding: chunked\r\n\r\n" % OFFER
+CHUNKED += b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+
+
+@pytest.mark.parametrize("size", [1, 40, 100_000])
+@pytest.mark.parametrize("offering", [OFFERING, CHUNKED], ids=["length", "chunked"])
+def test_an_offer_of_http_2_is_ignored_and_its_request_is_answered(
+    url: str, offering: bytes, size: int
+) -> None:
+    """curl --http2 and Java's HttpClient make one (RFC 9110, 7.8)."""
+    sent = offering + offering + LAST
+    with connected(url) as client:
+        for start in range(0, len(sent), size):
+            client.sendall(sent[start : start + size])
+        answered = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert answered.count(b"HTTP/1.1 200 OK\r\n") == answered.count(ACCEPTED) == 3
+
+
+def test_the_body_behind_an_offer_is_no_request_of_its_own(url: str) -> None:
+    with connected(url) as client:
+        length = b"Content-Length: %d" % len(EVENT)
+        client.sendall(b"POST /hello HTTP/1.1\r\nHost: a\r\n%b%b\r\n\r\n" % (OFFER, length))
+        time.sleep(0.1)
+        client.sendall(EVENT + LAST)
+        answered = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert answered.count(b"HTTP/1.1") == 2
+    assert answered.count(b"HTTP/1.1 200 OK") == 1
+
+
+def test_a_thousand_requests_in_a_row_that_are_refused_at_once_keep_nobody_waiting(
+    url: str,
+) -> None:
+    refused = b"POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+    with connected(url) as many, connected(url) as other:
+        many.sendall(EVENT + refused * 1_000 + LAST)
+        other.sendall(EVENT)
+        assert ACCEPTED in other.recv(65_536)
+        answered = b"".join(iter(lambda: many.recv(65_536), b""))
+    assert answered.count(b"HTTP/1.1 200 OK") == 2
+    assert answered.count(b"HTTP/1.1 400 Bad Request") == 1_000
+
+
 def test_what_is_sent_piece_by_piece_begins_before_its_first_piece_is_there() -> None:
     begun = threading.Event()
 

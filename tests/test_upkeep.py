@@ -1,9 +1,15 @@
 """The upkeep of a local lake: when partitions are compacted, and what a crash leaves."""
 
+import errno
+import os
+import threading
+import time
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from catalog.drivers import footer
 from catalog.drivers.duckdb_engine import DuckDBEngine
 from events.errors import CatalogUnavailable
 from events.registry import REGISTRY
@@ -11,7 +17,9 @@ from ingest.request import Request
 from playlake.folder import DataFolder
 from playlake.pipeline import LocalPipeline, Observers
 from playlake.upkeep import GRACE_SECONDS, PATIENCE_SECONDS, QUIET_SECONDS
+from tests.conftest import eventually
 from tests.records import LAB_PLAY, lines
+from transform import parquet
 from transform.compaction import compact
 from transform.drivers.file_store import FileStore
 
@@ -168,6 +176,68 @@ def test_a_swap_that_the_catalog_does_not_take_leaves_no_file_behind(pipeline, m
     pipeline.settle()
     assert rows(pipeline) == ["a", "b"]
     assert len(files(pipeline)) == 1
+
+
+def failing_once(monkeypatch, module, name):
+    """The next call fails, as it does where no file may be opened any more."""
+    right = getattr(module, name)
+
+    def fail(*_arguments, **_named):
+        monkeypatch.setattr(module, name, right)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(module, name, fail)
+
+
+def test_a_file_whose_footer_cannot_be_read_right_now_is_delivered_again(pipeline, monkeypatch):
+    failing_once(monkeypatch, footer.pq, "read_metadata")
+    body = lines(LAB_PLAY | {"event_id": "a"})
+    assert pipeline.collect(Request("POST", "/events", {}, body)).status == 200
+    with pytest.raises(CatalogUnavailable, match="Too many open files"):
+        pipeline.delivery.drain()
+    pipeline.delivery.drain()
+    assert rows(pipeline) == ["a"]
+
+
+def test_a_folder_that_cannot_be_listed_right_now_is_not_empty(pipeline, monkeypatch):
+    collect(pipeline, "a", "b")
+    failing_once(monkeypatch, os, "scandir")
+    with pytest.raises(CatalogUnavailable, match="cannot be listed: Too many open files"):
+        pipeline.catalog.sync()
+    assert rows(pipeline) == ["a", "b"]
+
+
+def test_a_disk_of_temporary_files_that_is_full_does_not_end_the_upkeep(pipeline, monkeypatch):
+    pipeline.upkeep.clock = time.monotonic
+    collect(pipeline, "a", "a")
+    failing_once(monkeypatch, parquet, "BytesIO")
+    stop = threading.Event()
+    thread = threading.Thread(target=pipeline.upkeep.run, args=(stop,))
+    thread.start()
+    try:
+        eventually(lambda: check(len(files(pipeline)) == 1), 15)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_what_an_earlier_process_left_is_taken_up_when_the_catalog_answers(folder, monkeypatch):
+    with LocalPipeline(folder) as pipeline:
+        collect(pipeline, "a", "a")
+        failing_once(monkeypatch, pipeline.catalog, "sync")
+        stop = threading.Event()
+        thread = threading.Thread(target=pipeline.upkeep.run, args=(stop,))
+        pipeline.upkeep._grown.clear()
+        thread.start()
+        try:
+            eventually(lambda: check(len(files(pipeline)) == 1), 15)
+        finally:
+            stop.set()
+            thread.join()
+
+
+def check(whether):
+    assert whether
 
 
 @pytest.mark.parametrize("failure", [BrokenPipeError, SystemExit])
