@@ -63,6 +63,8 @@ def _conditions(
     scope: Scope, inherited: list[exp.Expr]
 ) -> Iterator[tuple[exp.Table | Scope, list[exp.Expr]]]:
     """What the scope reads, each with the conditions on its columns, their qualifier taken off."""
+    if _cut_short(scope.expression):
+        inherited = []
     if isinstance(scope.expression, exp.SetOperation):
         for branch in scope.set_operation_scopes:
             yield branch, _through_set_operation(scope.expression, branch, inherited)
@@ -71,6 +73,16 @@ def _conditions(
     else:
         for _, source in scope.selected_sources.values():
             yield source, []
+
+
+def _cut_short(query: exp.Expr) -> bool:
+    """Whether parentheses around the query have a LIMIT or an OFFSET of their own."""
+    around = query.parent
+    while isinstance(around, exp.Subquery):
+        if around.args.get("limit") or around.args.get("offset"):
+            return True
+        around = around.parent
+    return False
 
 
 def _through_set_operation(

@@ -27,6 +27,7 @@ def parse(sql: str) -> exp.Query:
 
     Raises `QueryFailed` when it is something else, or no SQL at all.
     """
+    _check_text(sql)
     try:
         _refuse_other_beginnings(sql)
         statements = sqlglot.parse(sql.rstrip().rstrip(";"), dialect=DIALECT)
@@ -38,6 +39,16 @@ def parse(sql: str) -> exp.Query:
     if not isinstance(statement, exp.Query) or _changes_something(statement):
         raise _not_a_select()
     return statement
+
+
+def _check_text(text: str) -> None:
+    # A shell hands on bytes that are no UTF-8 as lone surrogates, which no engine takes.
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise QueryFailed(
+            f"{text.encode('utf-8', 'backslashreplace').decode()!r} is no UTF-8 text."
+        ) from error
 
 
 _LOOKS = {"SHOW", "DESCRIBE", "DESC", "EXPLAIN"}
@@ -73,6 +84,8 @@ def bind(query: exp.Query, parameters: Mapping[str, Value]) -> exp.Query:
 
     Raises `UnknownName` when a parameter has no value, or a value no parameter.
     """
+    for value in parameters.values():
+        _check_text(str(value))
     named = {node.name for node in query.find_all(exp.Placeholder)}
     for name in sorted(named - set(parameters)):
         raise UnknownName(f"The query's parameter :{name} has no value; give it one.")

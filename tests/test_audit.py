@@ -166,6 +166,8 @@ def test_what_retention_dropped_is_not_missed(site):
     note_cutoff(site.archive, "video_play_events", date(2026, 1, 1))
     found = site.audit()
     assert (found.dropped, found.missing, found.named[0].event_id) == (1, 1, "lost")
+    note_cutoff(site.archive, "archive", DAY)
+    assert site.audit(Account({"2026-09-21": 3})).unaccounted == 0
     note_cutoff(site.archive, "archive", NEXT)
     assert site.audit(Account({"2026-09-21": 2})) is None
 

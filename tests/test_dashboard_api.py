@@ -5,6 +5,7 @@ import io
 import json
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -192,6 +193,8 @@ def test_a_range_without_a_play_has_no_rows(asked):
         ("reports/sessions_by_platform?user_id=x", 400, "bad_request", "is a bigint, not 'x'"),
         ("reports/daily_plays?format=xml", 400, "bad_request", "json or csv, not 'xml'"),
         ("reports/daily_plays?limit=0", 400, "bad_request", "from 1 to 200,000, not '0'"),
+        (f"reports/daily_plays?limit={'1'.zfill(20)}", 400, "bad_request", "from 1 to 200,000"),
+        (f"reports/daily_plays?limit=00{10**9}", 400, "bad_request", "from 1 to 200,000"),
         ("nothing", 404, "not_found", "There is no /api/nothing"),
         ("live", 404, "not_live", "`playlake dev` shows them"),
     ],
@@ -214,7 +217,8 @@ class SlowEngine:
     """Answers once it is let; then as if there were nothing, or fails with `error`."""
 
     def __init__(self, error=None):
-        self.error, self.let, self.asked = error, threading.Event(), threading.Event()
+        self.error = error
+        self.let, self.asked, self.closed = (threading.Event() for _ in range(3))
 
     def query(self, sql, *, full_scan=False, parameters=None):
         self.asked.set()
@@ -222,7 +226,7 @@ class SlowEngine:
         if self.error:
             raise self.error
         scanned = Scanned(20_000_000, 1, 2, None, None)
-        return Answer((AnswerColumn("n", "bigint"),), iter([(1,)]), scanned)
+        return Answer((AnswerColumn("n", "bigint"),), iter([(1,)]), scanned, self.closed.set)
 
 
 @pytest.fixture
@@ -252,6 +256,18 @@ def test_while_a_query_runs_the_server_answers_others(served):
         assert not slow.done()
         engine.let.set()
         assert slow.result(5).json()["rows"] == [[1]]
+
+
+def test_an_answer_that_nobody_waits_for_any_more_is_closed(served):
+    engine = SlowEngine()
+    with served(engine) as url:
+        with socket.create_connection(("127.0.0.1", httpx.URL(url).port)) as client:
+            asked = b"GET /api/reports/daily_plays?format=csv HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            client.sendall(asked)
+            assert engine.asked.wait(5)
+        time.sleep(0.2)
+        engine.let.set()
+        assert engine.closed.wait(5)
 
 
 def test_what_athena_charged_is_not_what_it_would_charge(served):
@@ -302,6 +318,18 @@ def test_each_event_is_told_as_it_arrives_accepted_or_rejected_with_its_reason(d
     (rejected,) = (each["event"] for each in told if not each["accepted"])
     assert rejected["reason"] == "wrong_type"
     assert json.loads(rejected["payload"])["started_at"] == "0"
+
+
+def test_an_id_that_no_double_holds_keeps_its_digits(dev):
+    ids = [2**53 - 1, 2**53 + 1, 1234567890123456788, 1234567890123456789]
+    now = time.time_ns() // 1_000_000
+    agent = {"user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"}
+    dev.post([{**LAB_PLAY, **agent, "user_id": each, "logged_at": now} for each in ids])
+    told = [data for _, data in events(dev.url, len(ids))]
+    assert {each["event"]["user_id"] for each in told} == {ids[0], *map(str, ids[1:])}
+    assert {json.loads(each["row"])["user_id"] for each in told} == set(ids)
+    answer = httpx.get(f"{dev.url}/api/reports/watch_time_by_user").json()
+    assert {row[0] for row in answer["rows"]} == set(map(str, ids))
 
 
 def test_who_comes_back_is_told_only_what_came_since(dev):

@@ -35,6 +35,10 @@ FAILED = "failed/processing-failed/dt=2026-09-21/1.json.gz"
 PLAYS = "video_play_events"
 
 NAMED = [
+    (Person("viewer_id", "éa"), rb'{"viewer_id": "\u00E9a'),
+    (Person("viewer_id", "😀"), rb'{"viewer_id": "\ud83d\ude00'),
+    (USER, b'\xff{"user_id": "\\u003404444"}'),
+    (Person("viewer_id", "a/b"), rb'{"viewer_id": "a\/b"'),
     (USER, b'{"userId": 404444}'),
     (USER, b'{"user_id": "404444"}'),
     (USER, b'{"user_id": 404444.0}'),

@@ -97,6 +97,22 @@ def test_what_does_not_bound_every_row_bounds_nothing(sql):
             "SELECT 1 FROM video_play_events WHERE dt = '1' UNION SELECT 2 FROM custom_events",
             [DAY, None],
         ),
+        # Who are the first of all days is not to be found in one.
+        *(
+            (f"WITH x AS ({cut}) SELECT 1 FROM x WHERE dt = '1'", [None] * cut.count("video"))
+            for cut in (
+                "SELECT dt FROM video_play_events ORDER BY 1 LIMIT 5",
+                "(SELECT dt FROM video_play_events) ORDER BY 1 LIMIT 5",
+                "((SELECT dt FROM video_play_events)) OFFSET 5",
+                "(SELECT dt FROM video_play_events UNION ALL SELECT dt FROM video_play_events)"
+                " LIMIT 3",
+            )
+        ),
+        (
+            "WITH x AS (SELECT dt FROM video_play_events UNION ALL"
+            " ((SELECT dt FROM custom_events) LIMIT 3)) SELECT 1 FROM x WHERE dt = '1'",
+            [DAY, None],
+        ),
         # A CTE that is read twice is read for either reader.
         (
             "WITH x AS (SELECT * FROM video_play_events)"
@@ -200,6 +216,11 @@ def test_a_parameter_that_the_query_has_not_is_named():
         plan("SELECT 1 FROM video_play_events WHERE dt = :day", {"day": "1", "dey": "2"})
 
 
+def test_a_parameter_that_no_text_can_hold_is_refused():
+    with pytest.raises(QueryFailed, match="is no UTF-8 text"):
+        plan("SELECT 1 FROM video_play_events WHERE dt = :day", {"day": "\udcff"})
+
+
 def test_a_parameter_is_a_value_and_never_sql():
     value = "' OR dt > '"
     (scan,) = plan("SELECT 1 FROM video_play_events WHERE dt = :day", {"day": value}).scans
@@ -236,6 +257,7 @@ def test_anything_but_a_select_is_refused(sql):
     [
         ("SELECT 1; SELECT 2", "one question at a time"),
         ("SELECT 'open", "not SQL that Athena reads"),
+        ("SELECT '\udcff'", "is no UTF-8 text"),
         ("SELECT (1", "not SQL that Athena reads"),
         ("SELECT * FROM read_csv('/etc/passwd')", "Only the lake's tables can be read"),
         ("SELECT 1 FROM video_play_events a, video_play_events a", "Alias"),

@@ -136,6 +136,18 @@ def test_what_was_too_late_stays_so_unless_somebody_says_how_late_is_too_late():
     assert (ids_of(store, PLAYS), ids_of(store, REJECTED)) == (["late"], [])
 
 
+def test_what_lies_in_its_table_is_not_rejected_beside_it_by_a_bound_set_since():
+    store = Memory()
+    put(store, play("old"))
+    put_lines(store, RAW, *lines(play("old"), play("new"), bad("bad")).splitlines(keepends=True))
+    for _ in range(2):
+        strict = fates(replayed(store, Source.RAW, settings=Settings(max_late_days=30)))
+        assert strict[PLAYS, "there already", None] == 1
+    assert strict[REJECTED, "stays bad", "too_late"] == 1
+    assert ids_of(store, PLAYS) == ["old"]
+    assert ids_of(store, REJECTED) == ["bad", "new"]
+
+
 def test_failed_records_come_into_the_lake_and_go_on_to_the_raw_archive():
     store = full()
     raw = lines_under(store, "raw/")

@@ -57,7 +57,7 @@ class Person:
         try:
             whole = json.loads(text, object_pairs_hook=look)
         except (ValueError, RecursionError):
-            return self._bare.search(text) is not None
+            return any(map(self._bare.search, (text, _without_escapes(text))))
         if isinstance(whole, str):
             return self.named_in(whole.encode("utf-8", "surrogatepass"))
         return any(found) if found else self._bare.search(text) is not None
@@ -116,6 +116,22 @@ class Person:
         forms = {self._bytes, json.dumps(self.value)[1:-1].encode()}
         either = b"|".join(map(re.escape, sorted(forms)))
         return re.compile(rb"(?<![0-9A-Za-z_])(?:" + either + rb")(?![0-9A-Za-z_])")
+
+
+_ESCAPES = re.compile(rb'(?:\\u[0-9a-fA-F]{4})+|\\["\\/]')
+
+
+def _without_escapes(text: bytes) -> bytes:
+    """The text with each escape of JSON's as the character that it stands for."""
+
+    def character(found: re.Match[bytes]) -> bytes:
+        escape = found[0]
+        if not escape.startswith(b"\\u"):
+            return escape[1:]
+        units = bytes.fromhex(escape.replace(b"\\u", b"").decode())
+        return units.decode("utf-16-be", "surrogatepass").encode("utf-8", "surrogatepass")
+
+    return _ESCAPES.sub(character, text)
 
 
 def _is_text(value: str) -> bool:

@@ -6,11 +6,12 @@ already is not written, whichever file it is in, so that a second run finds noth
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pybase64 import b64decode
+from pybase64 import b64decode, b64encode
 
 from events.layout import object_key
 from events.rejected import REJECTED_EVENTS
@@ -22,6 +23,10 @@ from transform.records import RawRecord, Result
 from transform.store import Store
 from transform.tally import Fate, Tally
 from transform.times import days
+
+
+_TOO_LATE = "too_late"
+"""Why an event was rejected that another bound would have taken: see `transform.enrich`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,8 @@ class Replay:
         """Write the rows whose events are not in the lake, durably, and make them known.
 
         With `beside_rejected` an event that lies in `rejected_events` is in the lake: what comes
-        good of those is taken from there, not written beside it.
+        good of those is taken from there, not written beside it. And one that comes too late now,
+        by a bound that was another, is not written there beside its own table.
         """
         keys: list[str] = []
         for name, table in tables.items():
@@ -109,6 +115,8 @@ class Replay:
     def _restore_day(
         self, name: str, dt: str, rows: pa.Table, beside_rejected: bool
     ) -> Iterator[str]:
+        if beside_rejected and name == REJECTED_EVENTS.name:
+            rows = self._not_believed(rows)
         missing = self._absent(name, dt, rows)
         if beside_rejected and name != REJECTED_EVENTS.name:
             missing = self._not_rejected(missing)
@@ -136,6 +144,27 @@ class Replay:
             left.append(column.combine_chunks())
         return rows.filter(pc.is_in(rows["event_id"], pa.concat_arrays(left)))
 
+    def _not_believed(self, rows: pa.Table) -> pa.Table:
+        """Rejected rows without those that came too late and lie in their table all the same."""
+        late = rows.filter(pc.equal(rows["reason"], _TOO_LATE)).select(["received_at", "payload"])
+        if not len(late):
+            return rows
+        arrivals = late["received_at"].cast(pa.int64()).to_pylist()
+        records = [
+            RawRecord(str(number), b64encode(payload.encode()), arrived_at)
+            for number, (payload, arrived_at) in enumerate(
+                zip(late["payload"].to_pylist(), arrivals, strict=True)
+            )
+        ]
+        there = [pa.array([], pa.string())]
+        for name, table in _believing().process(records, now_ms=0).tables.items():
+            for dt, some in _by_day(table):
+                missing = self._absent(name, dt, some)["event_id"]
+                found = some.filter(pc.invert(pc.is_in(some["event_id"], missing)))
+                there.append(found["event_id"].combine_chunks())
+                self.tally.add(name, Fate.THERE, len(found), example=_first(found, "event_id"))
+        return rows.filter(pc.invert(pc.is_in(rows["event_id"], pa.concat_arrays(there))))
+
     def _count(self, name: str, rows: pa.Table, missing: pa.Table) -> None:
         there = rows.filter(pc.invert(pc.is_in(rows["event_id"], missing["event_id"])))
         if name == REJECTED_EVENTS.name:
@@ -144,6 +173,12 @@ class Replay:
         else:
             self.tally.add(name, Fate.GOOD, len(missing), example=_first(missing, "event_id"))
             self.tally.add(name, Fate.THERE, len(there), example=_first(there, "event_id"))
+
+
+@cache
+def _believing() -> Processor:
+    """The transform that takes an event however late it comes."""
+    return Processor()
 
 
 def count_rejects(tally: Tally, fate: Fate, rows: pa.Table) -> None:

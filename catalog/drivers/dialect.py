@@ -38,11 +38,16 @@ def answer_column(name: str, duckdb_type: str) -> AnswerColumn:
     return AnswerColumn(_UNNAMED.sub(r"_col\1", name), kind)
 
 
+def has_zone(column: AnswerColumn) -> bool:
+    """Whether its values are, or hold, timestamps with a zone."""
+    return ZONED in column.type
+
+
 def without_zones(sql: str, columns: Sequence[AnswerColumn]) -> str:
     """The query with its zoned timestamps as UTC ones: DuckDB hands out the others only by pytz."""
     names = [f"c{number}" for number in range(len(columns))]
     selected = (
-        f"CAST({name} AS TIMESTAMP)" if column.type == ZONED else name
+        f"CAST({name} AS {column.type.replace(ZONED, 'timestamp')})" if has_zone(column) else name
         for name, column in zip(names, columns, strict=True)
     )
     return f"SELECT {', '.join(selected)} FROM ({sql}) AS answer({', '.join(names)})"  # noqa: S608

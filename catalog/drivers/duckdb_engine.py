@@ -13,7 +13,7 @@ import duckdb
 from catalog.answer import Answer, AnswerColumn, Row
 from catalog.cost import Scanned
 from catalog.data_file import DataFile
-from catalog.drivers.dialect import ZONED, answer_column, duckdb_sql, without_zones
+from catalog.drivers.dialect import answer_column, duckdb_sql, has_zone, without_zones
 from catalog.drivers.pruning import (
     Pruned,
     failures_named,
@@ -132,7 +132,7 @@ class DuckDBEngine:
             cursor.execute(f'CREATE TEMP VIEW "{each.scan.name}" AS {body}')
         described = cursor.execute(sql).description or []
         columns = tuple(answer_column(name, str(kind)) for name, kind, *_ in described)
-        if any(column.type == ZONED for column in columns):
+        if any(map(has_zone, columns)):
             cursor.execute(without_zones(sql, columns))
         return columns
 

@@ -4,6 +4,7 @@ Sources: Trino's documentation, "Functions and operators", which Athena's engine
 DuckDB's, "SQL functions".
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -49,9 +50,11 @@ def _zoned(node: exp.AtTimeZone) -> exp.Expr:
 
 
 def _called(node: exp.Anonymous) -> exp.Expr:
-    """`at_timezone(t, zone)` is `t AT TIME ZONE zone`."""
+    """`at_timezone(t, zone)` is `t AT TIME ZONE zone`; DuckDB's milliseconds have the seconds."""
     if node.name.lower() == "at_timezone" and len(node.expressions) == 2:
         return _local_time(*node.expressions)
+    if node.name.lower() == "millisecond":
+        return exp.paren(exp.Mod(this=node.copy(), expression=exp.Literal.number(1000)))
     return node
 
 
@@ -76,12 +79,80 @@ def _converted(node: exp.Cast) -> exp.Expr:
     return node
 
 
+def _elapsed(node: exp.DateDiff) -> exp.Expr:
+    """Athena counts the whole units that have passed, DuckDB's date_diff the bounds crossed."""
+    unit = exp.Literal.string(node.unit.name.lower() if node.unit else "day")
+    return exp.cast(_function("date_sub", unit, node.expression, node.this), "bigint")
+
+
+def _taken_apart(node: exp.Extract) -> exp.Expr:
+    """The days of a week are 1 to 7 in Athena, from Monday on; of DuckDB's `dow` Sunday is 0."""
+    if node.name.upper() in {"DOW", "DAY_OF_WEEK", "DAYOFWEEK"}:
+        node.set("this", exp.var("isodow"))
+    return node
+
+
+def _part(node: exp.SplitPart) -> exp.Expr:
+    """A part that there is not is null in Athena, the empty text in DuckDB."""
+    text, mark, number = node.this, node.args["delimiter"], node.args["part_index"]
+    parts = _function("len", _function("string_split", text, mark))
+    return exp.Case().when(exp.GTE(this=parts, expression=number.copy()), node.copy())
+
+
+def _replaced(node: exp.RegexpReplace) -> exp.Expr:
+    r"""Athena's `$1` in what is put in its place is DuckDB's `\1`."""
+    put = node.args.get("replacement")
+    if isinstance(put, exp.Literal):
+        node.set("replacement", exp.Literal.string(re.sub(r"\$(\d)", r"\\\1", put.name)))
+    return node
+
+
+def _of_the_most(name: str) -> Callable[[Any], exp.Expr]:
+    """DuckDB's arg_max passes over rows whose own value is null, Athena's max_by does not."""
+
+    def rewrite(node: exp.ArgMax | exp.ArgMin) -> exp.Expr:
+        if node.args.get("count"):
+            return node
+        found = _function(name, node.this, node.expression)
+        found.type = node.this.type
+        return found
+
+    return rewrite
+
+
+def _scalar(node: exp.JSONExtractScalar) -> exp.Expr:
+    """Of an object, an array and what is no JSON Athena extracts null."""
+    part = exp.JSONExtract(**{k: v for k, v in node.copy().args.items() if v})
+    kind = _function("json_type", part)
+    no_scalar = exp.In(this=kind, expressions=[*map(exp.Literal.string, ("OBJECT", "ARRAY"))])
+    no_json = exp.Not(this=_function("json_valid", node.this))
+    return exp.Case().when(no_json, exp.null()).when(no_scalar, exp.null()).else_(node.copy())
+
+
+def _whole(node: exp.Ceil | exp.Floor) -> exp.Expr:
+    """Of an integer it is one in Athena, in DuckDB a double."""
+    return exp.cast(node.copy(), "bigint") if _is_integer(node.this) else node
+
+
+def _function(name: str, *arguments: exp.Expr) -> exp.Expr:
+    return exp.Anonymous(this=name, expressions=[each.copy() for each in arguments])
+
+
 def _is_integer(node: exp.Expr) -> bool:
     return bool(node.is_type(*exp.DataType.INTEGER_TYPES))
 
 
 _REWRITES: dict[type[exp.Expr], Callable[[Any], exp.Expr]] = {
     exp.Div: _divided,
+    exp.DateDiff: _elapsed,
+    exp.Extract: _taken_apart,
+    exp.Ceil: _whole,
+    exp.Floor: _whole,
+    exp.SplitPart: _part,
+    exp.RegexpReplace: _replaced,
+    exp.ArgMax: _of_the_most("arg_max_null"),
+    exp.ArgMin: _of_the_most("arg_min_null"),
+    exp.JSONExtractScalar: _scalar,
     exp.AtTimeZone: _zoned,
     exp.Anonymous: _called,
     exp.RegexpExtract: _extracted,

@@ -1,5 +1,6 @@
 """A question as a URL has it, and what is asked of the engine for it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -68,7 +69,7 @@ def _choice(name: str, text: str) -> str:
 
 
 def _limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= MOST_ROWS:
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= MOST_ROWS:
         raise SettingsError(f"limit is a number from 1 to {MOST_ROWS:,}, not {text!r}.")
     return int(text)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,6 +14,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from events.declaration import MAX_EXACT
 from events.layout import parse_key
 from events.rejected import REJECTED_EVENTS
 from playlake.values import plain
@@ -25,6 +27,9 @@ MOST_OF_ONE_FILE = 50
 
 HEARTBEAT_SECONDS = 15
 """How long nothing is said before a comment is: a connection that is gone shows then."""
+
+
+_NUMBER = re.compile("[0-9]{1,18}")
 
 
 def _new_feed_id() -> str:
@@ -117,7 +122,7 @@ class LiveFeed:
 
     def _number(self, event_id: str) -> int:
         feed, _, number = event_id.partition("-")
-        return int(number) if feed == self._id and number.isdigit() else 0
+        return int(number) if feed == self._id and _NUMBER.fullmatch(number) else 0
 
     def _message(self, arrival: Arrival) -> str:
         data = json.dumps(arrival.told, ensure_ascii=False)
@@ -131,4 +136,13 @@ def _told(table: str, dt: str, data: bytes) -> Iterator[dict[str, Any]]:
     if omitted:
         yield {**about, "omitted": omitted}
     for row in rows.slice(omitted).to_pylist():
-        yield {**about, "event": {k: plain(v) for k, v in row.items() if v is not None}}
+        event = {k: plain(v) for k, v in row.items() if v is not None}
+        told = {**about, "event": {name: _exact(value) for name, value in event.items()}}
+        if about["accepted"]:  # of a rejected event its payload is shown
+            told["row"] = json.dumps(event, ensure_ascii=False, indent=2)
+        yield told
+
+
+def _exact(value: Any) -> Any:
+    """As text, where a page's numbers have too few bits: an id keeps its digits."""
+    return str(value) if type(value) is int and abs(value) > MAX_EXACT else value
