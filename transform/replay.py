@@ -24,7 +24,6 @@ from transform.store import Store
 from transform.tally import Fate, Tally
 from transform.times import days
 
-
 _TOO_LATE = "too_late"
 """Why an event was rejected that another bound would have taken: see `transform.enrich`."""
 
