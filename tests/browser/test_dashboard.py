@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.pages import PANELS, axe, opened, report, settled
+from tests.browser.pages import PANELS, axe, figures, opened, report, settled
 
 
 def day_before(day):
@@ -25,22 +25,19 @@ def percent(share):
 
 def test_the_figures_are_those_of_the_reports(context, month):
     page = settled(opened(context, month))
-    figures = {
-        each.get_attribute("data-figure"): each.locator("b").inner_text()
-        for each in page.locator(".figure").all()
-    }
+    shown = figures(page)
     plays = sum(row["plays"] for row in report(month, "device_mix"))
-    assert figures["plays"] == f"{plays:,}"
-    assert figures["viewers"] == f"{report(month, 'unique_viewers')[-1]['viewers_so_far']:,}"
+    assert shown["plays"] == f"{plays:,}"
+    assert shown["viewers"] == f"{report(month, 'unique_viewers')[-1]['viewers_so_far']:,}"
     played = sum(row["total_play_duration"] for row in report(month, "daily_plays"))
-    assert figures["play_time"].startswith(f"{played // 3_600_000} h")
+    assert shown["play_time"].startswith(f"{played // 3_600_000} h")
     videos = report(month, "completion_by_video")
     done = sum(row["plays_95"] for row in videos) / sum(row["plays"] for row in videos)
-    assert figures["completion"] == f"{done:.0%}"
+    assert shown["completion"] == f"{done:.0%}"
     quality = report(month, "startup_and_rebuffering")
     stalled = sum(row["stall_duration"] for row in quality)
     watched = sum(row["play_wall_duration"] for row in quality)
-    assert figures["rebuffering"] == percent(stalled / (stalled + watched))
+    assert shown["rebuffering"] == percent(stalled / (stalled + watched))
     assert page.faults == []
 
 

@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 from playwright.sync_api import expect
 
 from tests.browser.pages import axe, dawn, opened
@@ -49,4 +50,20 @@ def test_the_live_page_shows_what_is_accepted_and_what_is_rejected_and_why(conte
     expect(page.get_by_role("status")).to_have_text("Paused, 1 waiting")
     page.get_by_role("button", name="Go on").click()
     expect(page.locator("li.accepted").first).to_contain_text("by c")
+    assert page.faults == []
+
+
+def test_ids_and_payloads_are_shown_as_they_were_sent(context, dev):
+    page = opened(context, dev, "dashboard/live.html")
+    expect(page.get_by_role("heading", name="Waiting for the first event")).to_be_visible()
+    play = {key: value for key, value in dawn("x", 4000).items() if key != "viewer_id"}
+    play["user_id"] = 1234567890123456789
+    wrong = json.dumps({**play, "started_at": 1.0, "playback_rate": 1e2}).replace("100.0", "1e2")
+    httpx.post(f"{dev.url}/events", content=f"[{json.dumps(play)},{wrong}]").raise_for_status()
+    accepted, rejected = page.locator("li.accepted"), page.locator("li.rejected")
+    expect(accepted.locator("summary")).to_contain_text("by 1234567890123456789 ")
+    assert '"user_id": 1234567890123456789,' in accepted.locator("pre").text_content()
+    payload = rejected.locator("pre").text_content()
+    for sent in ('"user_id": 1234567890123456789', '"started_at": 1.0', '"playback_rate": 1e2'):
+        assert sent.replace(" ", "") in payload.replace(" ", "")
     assert page.faults == []

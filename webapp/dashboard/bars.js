@@ -4,6 +4,7 @@ import { make } from "./dom.js";
 import { barPicture } from "./image.js";
 
 const SHOWN = 10;
+const MOST = 5000; // more rows keep a browser busy for seconds; the CSV has them
 
 /**
  * Shows `rows` as a table whose first column is a bar, and gives the picture's maker.
@@ -13,14 +14,16 @@ const SHOWN = 10;
  * whether there are rows that were not sent.
  */
 export function bars(body, title, rows, { columns, size, picked, more: unsent = false }) {
-  const most = Math.max(...rows.map(size), Number.MIN_VALUE);
+  const most = rows.reduce((so, row) => Math.max(so, size(row)), Number.MIN_VALUE);
   const table = make("table", { class: "bars" }, make("caption", { class: "unseen", text: title }), head(columns));
-  const more = make("button", { class: "more", type: "button", text: `${unsent ? "The first" : "All"} ${rows.length}` });
+  const listed = rows.slice(0, MOST);
+  const which = unsent || rows.length > MOST ? "The first" : "All";
+  const more = make("button", { class: "more", type: "button", text: `${which} ${listed.length}` });
   const fill = (shown) =>
     make("tbody", {}, ...shown.map((row) => line(row, columns, size(row) / most, picked)));
   table.append(fill(rows.slice(0, SHOWN)));
   more.addEventListener("click", () => {
-    table.tBodies[0].replaceWith(fill(rows));
+    table.tBodies[0].replaceWith(fill(listed));
     more.remove();
   });
   body.replaceChildren(table, ...(rows.length > SHOWN ? [more] : []));

@@ -2,12 +2,12 @@
 
 import { ask, NOT_ASKED_HERE, records, Refused } from "./api.js";
 import { bars } from "./bars.js";
-import { Days, todayHere } from "./days.js";
+import { Days, eachDay, todayHere } from "./days.js";
 import { find, make, spoken } from "./dom.js";
 import {
   count, day, duration, epochOfDay, epochOfTime, minute, NONE, percent, roughly, short,
 } from "./format.js";
-import { addToBill, Panel } from "./panel.js";
+import { addToBill, failure, Panel } from "./panel.js";
 import { plot } from "./plot.js";
 import { Curve } from "./retention.js";
 
@@ -18,23 +18,31 @@ const curve = new Curve(find("player"));
 const sum = (rows, name) => rows.reduce((total, row) => total + (row[name] ?? 0), 0);
 const titleOf = (id) => clips.find((clip) => clip.id === id)?.title ?? id;
 
-/* The row of figures: each a number over all the days, most of them a day at a time in the chart. */
+/*
+ * The row of figures: each a number over all the days; those with a `daily` column are shown a day at
+ * a time in the chart. What is not known of the chosen days is not there, and shown as a dash.
+ */
 
 const FIGURES = {
-  plays: { label: "Plays", text: short, axis: short, full: count },
-  viewers: { label: "Viewers", text: short, axis: short, full: count },
-  play_time: { label: "Play time", text: duration, axis: roughly, full: duration },
-  rebuffering: { label: "Rebuffering", text: percent, axis: percent, full: percent },
+  plays: { label: "Plays", text: short, daily: "plays", axis: short, full: count },
+  viewers: { label: "Viewers", text: short, daily: "viewers", axis: short, full: count },
+  play_time: { label: "Play time", text: duration, daily: "total_play_duration", axis: roughly, full: duration },
+  rebuffering: { label: "Rebuffering", text: percent, daily: "rebuffering_ratio", axis: percent, full: percent },
   completion: { label: "Completion", text: percent },
 };
-const totals = {};
-const daily = { plays: [], viewers: [], play_time: [], rebuffering: [] };
+let totals = {};
+let quality; // rows of startup_and_rebuffering
 let shownFigure = "plays";
 
+function total(name, value) {
+  totals[name] = value;
+  showFigures();
+}
+
 function showFigures() {
-  const buttons = Object.entries(FIGURES).map(([name, { label, text }]) => {
+  const buttons = Object.entries(FIGURES).map(([name, { label, text, daily }]) => {
     const value = make("b", { text: text(totals[name]) });
-    if (!daily[name]) return make("div", { class: "figure", "data-figure": name }, make("span", { text: label }), value);
+    if (!daily) return make("div", { class: "figure", "data-figure": name }, make("span", { text: label }), value);
     return make(
       "button",
       { class: "figure", type: "button", "data-figure": name, "aria-pressed": String(name === shownFigure), onclick: () => chooseFigure(name) },
@@ -52,21 +60,27 @@ function chooseFigure(name) {
   trend.redraw();
 }
 
-function drawTrend(rows, body) {
-  daily.plays = rows.map((row) => [row.dt, row.plays]);
-  daily.viewers = rows.map((row) => [row.dt, row.viewers]);
-  daily.play_time = rows.map((row) => [row.dt, row.total_play_duration]);
-  const { label, axis, full } = FIGURES[shownFigure];
-  const byDay = new Map(daily[shownFigure].map(([dt, value]) => [epochOfDay(dt), value]));
-  const x = days.all;
-  const values = x.map((at) => byDay.get(at) ?? 0);
-  const peak = values.indexOf(Math.max(...values));
-  const summary = `Day by day; the most on ${day(x[peak])}: ${full(values[peak])}.`;
+function drawTrend(rows, body, answer) {
+  const { label, daily, axis, full } = FIGURES[shownFigure];
+  const known = shownFigure === "rebuffering" ? quality : rows;
+  const byDay = new Map(known?.map((row) => [epochOfDay(row.dt), row[daily]]));
+  const x = eachDay(answer.days);
+  const values = x.map((at) => (known ? byDay.get(at) ?? 0 : null));
+  const peak = values.reduce((most, value, index) => (value > values[most] ? index : most), 0);
+  const summary = known ? `Day by day; the most on ${day(x[peak])}: ${full(values[peak])}.` : "Not known.";
   const series = [{ label, values, color: "accent", kind: "bars", format: full }];
   return plot(body, x, series, { title: label, summary, height: 240, axis, whole: axis === short, at: day });
 }
 
-const trend = new Panel("trend", { report: "daily_plays", draw: drawTrend });
+/** Without an answer there may be something in the other panels. */
+function tellTrend(rows) {
+  const nothing = rows?.length === 0;
+  find("nothing").hidden = !nothing;
+  find("panels").hidden = nothing;
+  if (rows) total("play_time", sum(rows, "total_play_duration"));
+}
+
+const trend = new Panel("trend", { report: "daily_plays", draw: drawTrend, told: tellTrend });
 
 function drawMix(rows, body) {
   const [name] = Object.keys(rows[0]);
@@ -81,14 +95,20 @@ function drawMix(rows, body) {
   });
 }
 
-const mix = new Panel("mix", { report: "device_mix", draw: drawMix });
+const mix = new Panel("mix", {
+  report: "device_mix",
+  draw: drawMix,
+  told: (rows) => rows && total("plays", sum(rows, "plays")), // a play is of one device; of days it can be of two
+});
 
 /* Videos: play time, with how much of each was seen. */
 
-let completion = new Map();
+/** {days, videos: the report's rows by video}, {why, again} when it failed, empty while it is asked for. */
+let completion = {};
 
-function drawVideos(rows, body) {
-  const seen = (row) => completion.get(row.video_id);
+function drawVideos(rows, body, answer) {
+  // While new days are on their way, the videos can still be those of other days.
+  const seen = (row) => (completion.days === answer.days ? completion.videos.get(row.video_id) : undefined);
   return bars(body, "Play time by video", rows, {
     columns: [
       { name: "Video", of: (row) => titleOf(row.video_id) },
@@ -105,7 +125,11 @@ function drawVideos(rows, body) {
   });
 }
 
-const videos = new Panel("videos", { report: "play_time_by_video", draw: drawVideos });
+const videos = new Panel("videos", {
+  report: "play_time_by_video",
+  draw: drawVideos,
+  told: (rows) => offerVideos(rows ?? []),
+});
 
 /* Retention: one video. */
 
@@ -119,7 +143,8 @@ function offerVideos(rows) {
   const asked = new URLSearchParams(location.search).get("video") ?? retention.parameters.video_id;
   const ids = rows.map((row) => row.video_id);
   if (asked && !ids.includes(asked)) ids.unshift(asked);
-  find("video").replaceChildren(...ids.map((id) => make("option", { value: id, text: titleOf(id) })));
+  find("video").replaceChildren();
+  for (const id of ids) find("video").append(make("option", { value: id, text: titleOf(id) }));
   find("retention").hidden = !ids.length;
   if (!ids.length) return;
   const playable = ids.find((id) => clips.some((clip) => clip.id === id));
@@ -129,22 +154,26 @@ function offerVideos(rows) {
 function chooseVideo(id) {
   find("video").value = id;
   const changed = retention.parameters.video_id !== id;
+  if (!changed && retention.days === days.chosen) return; // asked for already
   retention.parameters = { video_id: id };
   if (changed) curve.choose(clips.find((clip) => clip.id === id));
   showSeen();
-  retention.loadWhenNear(days);
+  retention.loadWhenNear(days.chosen);
 }
 
 /** How much of the chosen video was seen, in four steps. */
 function showSeen() {
-  if (!retention.parameters.video_id) return;
-  const row = completion.get(retention.parameters.video_id);
-  const steps = row?.plays_25 == null ? [] : [25, 50, 75, 95];
-  find("seen").replaceChildren(
-    make("h3", { text: "Plays that saw at least" }),
-    ...(steps.length ? [make("dl", {}, ...steps.flatMap((step) => quartile(step, row)))]
-      : [make("p", { class: "quiet", text: "The player does not say how long this video is." })]),
-  );
+  find("seen").replaceChildren(make("h3", { text: "Plays that saw at least" }), seen(retention.parameters.video_id));
+}
+
+function seen(id) {
+  const { why, again, videos: known } = completion;
+  if (why) return failure(why, again);
+  if (!known) return make("div", { class: "loading" });
+  const row = known.get(id);
+  if (!row) return make("p", { class: "quiet", text: NONE });
+  if (row.plays_25 == null) return make("p", { class: "quiet", text: "The player does not say how long this video is." });
+  return make("dl", {}, ...[25, 50, 75, 95].flatMap((step) => quartile(step, row)));
 }
 
 function quartile(step, row) {
@@ -161,10 +190,11 @@ function quartile(step, row) {
 
 const concurrent = new Panel("concurrent", {
   report: "concurrent_viewers",
-  draw(rows, body) {
+  draw(rows, body, answer) {
+    const shown = eachDay(answer.days);
     // A minute has no width in a month: the most of each hour is what can be seen of it.
-    const step = days.all.length > 2 ? 3600 : 60;
-    const [x, values] = mostOfEach(step, rows);
+    const step = shown.length > 2 ? 3600 : 60;
+    const [x, values] = mostOfEach(step, rows, shown);
     const peak = rows.reduce((most, row) => (row.viewers > most.viewers ? row : most));
     const summary = `The most at once: ${peak.viewers}, ${minute(epochOfTime(peak.minute))}.`;
     const series = [{ label: "Viewers", values, color: "accent", kind: "area", format: count }];
@@ -173,22 +203,33 @@ const concurrent = new Panel("concurrent", {
 });
 
 /** The steps of the days so far, and the most viewers in a minute of each. */
-function mostOfEach(step, rows) {
+function mostOfEach(step, rows, shown) {
   const most = new Map();
   for (const row of rows) {
     const at = Math.floor(epochOfTime(row.minute) / step) * step;
     most.set(at, Math.max(most.get(at) ?? 0, row.viewers));
   }
-  const [first, last] = [days.all[0], Math.min(days.all.at(-1) + 86_400, Date.now() / 1000)];
+  const [first, last] = [shown[0], Math.min(shown.at(-1) + 86_400, Date.now() / 1000)];
   const x = Array.from({ length: Math.max(1, Math.ceil((last - first) / step)) }, (_, n) => first + n * step);
   return [x, x.map((at) => most.get(at) ?? 0)];
 }
 
+/** Rebuffering is a figure, and a chart of the first panel. */
+function tellQuality(rows) {
+  if (!rows) return;
+  quality = rows;
+  if (shownFigure === "rebuffering") trend.redraw();
+  const stalled = sum(rows, "stall_duration");
+  const all = stalled + sum(rows, "play_wall_duration");
+  total("rebuffering", all ? stalled / all : undefined);
+}
+
 const startup = new Panel("startup", {
   report: "startup_and_rebuffering",
-  draw(rows, body) {
+  told: tellQuality,
+  draw(rows, body, answer) {
     const byDay = new Map(rows.map((row) => [epochOfDay(row.dt), row]));
-    const x = days.all;
+    const x = eachDay(answer.days);
     const of = (name) => x.map((at) => byDay.get(at)?.[name] ?? null);
     const line = (label, name, color, kind) => ({ label, values: of(name), color, kind, format: (ms) => (ms == null ? NONE : roughly(ms)) });
     const series = [line("Median", "startup_p50", "accent", "area"), line("95th percentile", "startup_p95", "quiet", "line")];
@@ -223,89 +264,73 @@ const exits = new Panel("exits", {
   }),
 });
 
+const PANELS = [trend, mix, videos, retention, concurrent, startup, viewers, exits];
+
 /* Figures that no panel shows: their reports are asked for the row's sake. */
 
-async function figure(report) {
-  try {
-    const answer = await ask(`reports/${report}`, { since: days.since, until: days.until });
-    addToBill(answer.scanned);
-    return records(answer);
-  } catch {
-    return []; // the panel that needs it says why; the figure stays a dash
-  }
+/** Calls `told` with the report's rows, or `failed` with the reason, if those days are chosen still. */
+async function figure(report, chosen, told, failed) {
+  const answer = await ask(`reports/${report}`, chosen).catch((error) => error);
+  if (!(answer instanceof Error)) addToBill(answer.scanned);
+  if (chosen !== days.chosen) return;
+  if (answer instanceof Error) failed(answer.message);
+  else told(records(answer));
+}
+
+function loadViewers(chosen) {
+  find("no-viewers").replaceChildren();
+  const told = (rows) => total("viewers", rows.at(-1)?.viewers_so_far);
+  const failed = (why) => find("no-viewers").replaceChildren(failure(`Viewers: ${why}`, () => loadViewers(chosen)));
+  return figure("unique_viewers", chosen, told, failed);
+}
+
+function loadCompletion(chosen) {
+  const show = (found) => {
+    completion = found;
+    showSeen();
+  };
+  const told = (rows) => {
+    const known = rows.filter((row) => row.plays_95 != null);
+    total("completion", known.length ? sum(known, "plays_95") / sum(known, "plays") : undefined);
+    show({ days: chosen, videos: new Map(rows.map((row) => [row.video_id, row])) });
+    videos.redraw();
+  };
+  show({});
+  return figure("completion_by_video", chosen, told, (why) => show({ why, again: () => loadCompletion(chosen) }));
 }
 
 /* All of it, for the days that are chosen. */
 
-let round = 0;
-
 async function load() {
-  const mine = (round += 1);
-  const current = () => mine === round;
+  const { chosen } = days;
+  forget();
   // Alone, so that the first chart waits for no other's query.
-  if (!(await loadTrend(current))) return;
-  for (const panel of [concurrent, viewers, exits]) panel.loadWhenNear(days);
+  const rows = await trend.load(chosen);
+  if (chosen !== days.chosen || rows?.length === 0) return;
+  for (const panel of [concurrent, viewers, exits]) panel.loadWhenNear(chosen);
   await Promise.all([
-    loadViewers(current), loadMix(current), loadVideos(current), loadCompletion(current), loadQuality(current),
+    loadViewers(chosen), mix.load(chosen), videos.load(chosen), loadCompletion(chosen), startup.load(chosen),
   ]);
-  if (current()) find("status").textContent = `Numbers of ${days.since} to ${days.until} are shown.`;
+  const failed = find("panels").querySelector("[role=alert]"); // and says so itself
+  if (chosen === days.chosen && !failed) find("status").textContent = `Numbers of ${chosen.since} to ${chosen.until} are shown.`;
 }
 
-/** Whether there may be something in the other panels: a play, or no answer. */
-async function loadTrend(current) {
-  const rows = await trend.load(days);
-  if (!current()) return false;
-  if (!rows) return true;
-  find("nothing").hidden = rows.length > 0;
-  find("panels").hidden = rows.length === 0;
-  totals.play_time = sum(rows, "total_play_duration");
+/** Other days are chosen: nothing is known of them yet. */
+function forget() {
+  totals = {};
+  quality = undefined;
+  completion = {};
+  find("status").textContent = "";
+  find("no-viewers").replaceChildren();
+  find("nothing").hidden = true;
+  find("panels").hidden = false;
+  for (const panel of PANELS) panel.wait();
   showFigures();
-  return rows.length > 0;
-}
-
-async function loadViewers(current) {
-  const found = await figure("unique_viewers");
-  if (!current()) return;
-  totals.viewers = found.at(-1)?.viewers_so_far;
-  showFigures();
-}
-
-async function loadMix(current) {
-  const rows = await mix.load(days);
-  if (!current() || !rows) return;
-  totals.plays = sum(rows, "plays"); // a play is of one device; of days it can be of two
-  showFigures();
-}
-
-async function loadVideos(current) {
-  const played = await videos.load(days);
-  if (current() && played) offerVideos(played);
-}
-
-async function loadCompletion(current) {
-  const rows = await figure("completion_by_video");
-  if (!current()) return;
-  completion = new Map(rows.map((row) => [row.video_id, row]));
-  const known = rows.filter((row) => row.plays_95 != null);
-  totals.completion = known.length ? sum(known, "plays_95") / sum(known, "plays") : undefined;
-  showFigures();
-  videos.redraw();
   showSeen();
 }
 
-async function loadQuality(current) {
-  const rows = await startup.load(days);
-  if (!current() || !rows) return;
-  daily.rebuffering = rows.map((row) => [row.dt, row.rebuffering_ratio]);
-  if (shownFigure === "rebuffering") trend.redraw();
-  const stalled = sum(rows, "stall_duration");
-  const all = stalled + sum(rows, "play_wall_duration");
-  totals.rebuffering = all ? stalled / all : undefined;
-  showFigures();
-}
-
 function redraw() {
-  for (const panel of [trend, mix, videos, retention, concurrent, startup, viewers, exits]) panel.redraw();
+  for (const panel of PANELS) panel.redraw();
 }
 
 function watchTheWindow() {
@@ -343,7 +368,7 @@ async function start() {
   find("video").addEventListener("change", () => chooseVideo(find("video").value));
   find("mix-choice").addEventListener("change", (event) => {
     mix.report = event.target.value;
-    mix.load(days);
+    if (mix.days) mix.load(days.chosen); // else it waits for its turn
   });
   watchTheWindow();
   await load();

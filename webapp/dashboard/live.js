@@ -35,7 +35,7 @@ function count({ accepted, omitted }) {
   for (const [name, number] of Object.entries(counts)) find(name).textContent = number.toLocaleString("en");
 }
 
-function entry({ accepted, table, dt, event }) {
+function entry({ accepted, table, dt, event, row }) {
   const fate = accepted ? "accepted" : "rejected";
   return make(
     "li", { class: fate },
@@ -48,7 +48,7 @@ function entry({ accepted, table, dt, event }) {
         make("span", { class: "what", text: accepted ? nameOf(event, table) : event.reason }),
         make("span", { class: "about", text: accepted ? about(event) : event.message }),
       ),
-      make("div", { class: "detail" }, where(table, dt, event), make("pre", {}, make("code", { text: payload(event) }))),
+      make("div", { class: "detail" }, where(table, dt, event), make("pre", {}, make("code", { text: event.payload ?? row }))),
     ),
   );
 }
@@ -77,16 +77,6 @@ function where(table, dt, event) {
   const pairs = [["Table", `${table} dt=${dt}`], ["Event id", event.event_id]];
   if (event.reason) pairs.push(["Reason", event.reason], ["Message", event.message]);
   return make("dl", {}, ...pairs.flatMap(([term, text]) => [make("dt", { text: term }), make("dd", { text })]));
-}
-
-/** What was sent, byte for byte, of a rejected event; the row, of one in the lake. */
-function payload(event) {
-  if (event.payload === undefined) return JSON.stringify(event, null, 2);
-  try {
-    return JSON.stringify(JSON.parse(event.payload), null, 2);
-  } catch {
-    return event.payload;
-  }
 }
 
 function pause() {

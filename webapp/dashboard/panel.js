@@ -10,10 +10,12 @@ const bill = { questions: 0, bytes: 0, usd: 0, charged: false };
 export class Panel {
   /**
    * `id` is the section's. `draw(records, body, answer)` shows the answer in `body` and returns,
-   * where it is a picture, a function that gives the picture as a canvas.
+   * where it is a picture, a function that gives the picture as a canvas; `answer.days` are those it
+   * was asked for. `told(records)` is called for each answer, with null where there is none: what
+   * else on the page depends on the report follows there, whoever asked.
    */
-  constructor(id, { report, draw, parameters = {}, empty = "Nothing in these days." }) {
-    Object.assign(this, { report, draw, parameters, empty });
+  constructor(id, { report, draw, parameters = {}, empty = "Nothing in these days.", told = () => {} }) {
+    Object.assign(this, { report, draw, parameters, empty, told });
     this.section = find(id);
     this.body = this.section.querySelector(".body");
     this.title = this.section.querySelector("h2").textContent;
@@ -22,13 +24,12 @@ export class Panel {
 
   /** Ask for the days, and show the answer; resolves to its records, or to null. */
   async load(days) {
-    this.days = { since: days.since, until: days.until };
-    this.asking?.abort();
+    this.wait();
+    this.days = days;
     this.asking = new AbortController();
-    this.#wait();
     try {
-      const answer = await ask(`reports/${this.report}`, this.query, this.asking.signal);
-      return this.#show(answer);
+      const answer = await ask(`reports/${this.report}`, { ...days, ...this.parameters }, this.asking.signal);
+      return this.#show({ ...answer, days });
     } catch (error) {
       if (error.name !== "AbortError") this.#fail(error.message, () => this.load(days));
       return null;
@@ -37,8 +38,8 @@ export class Panel {
 
   /** Load when the panel comes near to the window. */
   loadWhenNear(days) {
-    this.watching?.disconnect();
-    this.#wait();
+    this.wait();
+    this.days = days;
     this.watching = new IntersectionObserver(
       (entries) => {
         if (!entries.some((entry) => entry.isIntersecting)) return;
@@ -50,8 +51,15 @@ export class Panel {
     this.watching.observe(this.section);
   }
 
-  get query() {
-    return { ...this.days, ...this.parameters };
+  /** Show that what is there is no longer what is asked for, and take no answer to earlier questions. */
+  wait() {
+    this.watching?.disconnect();
+    this.asking?.abort();
+    this.days = undefined;
+    this.section.setAttribute("aria-busy", "true");
+    this.section.dataset.state = this.answer ? "again" : "loading";
+    this.tools.hidden = false;
+    if (!this.answer) this.body.replaceChildren(make("div", { class: "loading" }));
   }
 
   /** Draw again what is there: colours or the width changed. */
@@ -90,18 +98,12 @@ export class Panel {
     return button;
   }
 
-  #wait() {
-    this.section.setAttribute("aria-busy", "true");
-    this.section.dataset.state = this.answer ? "again" : "loading";
-    this.tools.hidden = false;
-    if (!this.answer) this.body.replaceChildren(make("div", { class: "loading" }));
-  }
-
   #show(answer) {
     this.answer = answer;
     this.#settle(answer.rows.length ? "shown" : "empty");
     this.#tell(answer);
     const found = records(answer);
+    this.told(found);
     this.image = undefined;
     if (found.length) this.image = this.draw(found, this.body, answer);
     else this.body.replaceChildren(make("p", { class: "state", text: this.empty }));
@@ -121,18 +123,16 @@ export class Panel {
     this.#settle("failed");
     this.table.hidden = true;
     this.source.hidden = true;
-    const retry = make("button", { type: "button", text: "Try again", onclick: again });
-    this.body.replaceChildren(
-      make("div", { class: "state", role: "alert" }, make("p", { text: message }), retry),
-    );
+    this.body.replaceChildren(failure(message, again));
+    this.told(null);
   }
 
-  #tell({ scanned, sql }) {
+  #tell({ scanned, sql, days }) {
     const read = `${scanned.partitions_read} of ${scanned.partitions_total} partitions`;
     const charge = `Athena ${scanned.charged ? "charged" : "would charge"} ${usd(scanned.cost_usd)}`;
     this.scan.textContent = `${bytes(scanned.bytes)} · ${usd(scanned.cost_usd)}`;
     this.scan.title = `Scanned ${read}, ${bytes(scanned.bytes)}. ${charge}.`;
-    this.csv.href = address(`reports/${this.report}`, { ...this.days, ...this.#subject(), format: "csv" });
+    this.csv.href = address(`reports/${this.report}`, { ...days, ...this.#subject(), format: "csv" });
     this.source.replaceChildren(
       make("p", { class: "quiet", text: `${this.scan.title} The same question in Athena's console:` }),
       copyButton(this.title, sql),
@@ -159,10 +159,16 @@ export class Panel {
   }
 
   #savePicture() {
-    const { since, until } = this.days;
+    const { since, until } = this.answer.days;
     const canvas = this.image(`${since} to ${until}`);
     canvas.toBlob((blob) => save(blob, `${this.report}_${since}_${until}.png`), "image/png");
   }
+}
+
+/** Why there is no answer, and a button that asks again. */
+export function failure(message, again) {
+  const retry = make("button", { type: "button", text: "Try again", onclick: again });
+  return make("div", { class: "state", role: "alert" }, make("p", { text: message }), retry);
 }
 
 /** A button that puts the SQL on the clipboard, and says so where it is read and where it is heard. */
