@@ -8,14 +8,11 @@ console.warn("playlake tracker:", error);
 }
 };
 }
-function uuid7(now = Date.now()) {
-const bytes = crypto.getRandomValues(new Uint8Array(16));
-const view = new DataView(bytes.buffer);
-view.setUint32(0, Math.floor(now / 2 ** 16));
-view.setUint16(4, now % 2 ** 16);
-bytes[6] = 0x70 | (bytes[6] & 0x0f);
-bytes[8] = 0x80 | (bytes[8] & 0x3f);
-const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+function uuid7() {
+const bytes = crypto.getRandomValues(new Uint8Array(10));
+bytes[0] = 0x70 | (bytes[0] & 0x0f);
+bytes[2] = 0x80 | (bytes[2] & 0x3f);
+const hex = [Date.now(), ...bytes].map((n, i) => n.toString(16).padStart(i ? 2 : 12, "0")).join("");
 return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 function whoIs({ userId, viewerId, anonymous }) {
@@ -152,10 +149,10 @@ const batch = this.#take();
 if (!batch.length) return false;
 this.#mark(batch, "sending", "");
 const { state, message, wait } = await post(this.#url, encode(batch));
+for (const entry of batch) entry.away = false;
 if (state === "kept") return this.#retry(batch, message, wait);
 this.#failures = 0;
 if (state === "refused" && batch.length > 1) {
-for (const entry of batch) entry.away = false;
 this.#most = batch.length >> 1;
 return true;
 }
@@ -165,7 +162,6 @@ return true;
 }
 #retry(batch, message, wait) {
 const most = Math.min(BACKOFF[0] * 2 ** this.#failures++, BACKOFF[1]);
-for (const entry of batch) entry.away = false;
 this.#mark(batch, "kept", message);
 this.#later(wait || most * (0.5 + Math.random() / 2));
 return false;
@@ -252,7 +248,7 @@ class Tracker {
 #drafted = 0;
 #beat = 0;
 #stalled = null;
-#sought = null;
+#sought;
 #watching = false;
 constructor(video, options) {
 this.#video = video;
@@ -262,21 +258,23 @@ this.#begin();
 this.#rest = video.paused ? video.currentTime : NaN;
 this.#listen();
 this.#paused = options.paused ?? false;
-this.#start();
+this.#start(true);
 }
 pause() {
 this.#close("untracked");
 this.#paused = true;
+this.#play.asked = 0;
 }
 resume() {
 this.#paused = false;
-this.#start();
+this.#start(true);
 }
 update(changes) {
-this.#close("videoId" in changes ? "source" : "visitor");
+const another = "videoId" in changes;
+this.#close(another ? "source" : "visitor");
 Object.assign(this.#options, changes);
 this.#begin();
-this.#start();
+this.#start(!another);
 }
 stop() {
 this.pause();
@@ -290,12 +288,12 @@ return start ? { started_at: ms(start.media), ended_at: ms(this.#last.media) } :
 get #active() {
 return this.#visitor && !this.#paused;
 }
-#start() {
+#start(wanted) {
 if (this.#paused) return;
 this.#visitor = whoIs(this.#options);
 if (!this.#visitor) return;
 this.#outbox.open();
-this.#arm();
+this.#arm(wanted);
 }
 #listen() {
 const { signal } = this.#ears;
@@ -317,8 +315,8 @@ on(window, "pagehide", () => this.#leave());
 on(window, "pageshow", ({ persisted }) => persisted && this.#return());
 }
 #ask() {
-this.#play.asked ??= performance.now();
-this.#arm();
+this.#play.asked = this.#active && performance.now();
+this.#arm(true);
 }
 #halt() {
 if (this.#video.seeking) this.#depart();
@@ -330,9 +328,8 @@ this.#rest = this.#video.currentTime;
 }
 #stall() {
 if (this.#video.seeking || !this.#active) return;
-const { media } = this.#last ?? this.#point();
 this.#stand("stall");
-if (this.#play.started) this.#stalled ??= { ...this.#point(), media };
+if (this.#play.started) this.#stalled = this.#point();
 }
 #depart() {
 const from = this.#last?.media ?? this.#rest;
@@ -347,8 +344,8 @@ this.#stand("seek");
 }
 #land() {
 const from = this.#sought;
-this.#sought = null;
-if (from !== null && !Number.isNaN(from)) this.#tell("seek", { seek_from: ms(from), seek_to: ms(this.#video.currentTime) });
+this.#sought = undefined;
+if (from >= 0) this.#tell("seek", { seek_from: ms(from), seek_to: ms(this.#video.currentTime) });
 this.#arm();
 }
 #fail() {
@@ -367,12 +364,13 @@ this.#rest = 0;
 this.#begin();
 }
 #turn() {
-const hidden = document.visibilityState === "hidden";
-this.#split(hidden ? "hide" : "show");
-if (hidden) this.#outbox.send();
+const visible = isVisible();
+this.#split(visible ? "show" : "hide");
+if (!visible) this.#outbox.send();
 }
 #leave() {
 this.#close("unload");
+this.#play.asked = 0;
 this.#outbox.leave();
 }
 #return() {
@@ -383,23 +381,23 @@ this.#arm();
 return { media: this.#video.currentTime, wall: performance.now(), date: Date.now() };
 }
 #begin() {
-this.#sought = null;
+this.#sought = undefined;
 if (this.#play && !this.#play.seq.video_player) return;
 this.#play = { id: uuid7(), seq: { video_play: 0, video_player: 0 } };
 }
 #close(reason) {
 this.#follow();
 this.#finish(reason);
-this.#endStall();
 }
 #split(reason) {
-this.#close(reason);
+this.#follow();
+if (this.#open) this.#finish(reason);
 this.#arm();
 }
-#arm() {
+#arm(wanted) {
 const { paused, seeking, ended } = this.#video;
 if (!this.#active || paused || ended) return;
-this.#intend();
+if (wanted) this.#intend();
 if (seeking) return;
 this.#last ??= this.#departure();
 this.#looked = Date.now();
@@ -412,11 +410,14 @@ this.#tell("play_intent");
 }
 #departure() {
 const point = this.#point();
-const moved = point.media - this.#rest;
+const media = this.#rest;
+const moved = point.media - media;
 this.#rest = NaN;
 if (!(moved > 0 && moved <= SLACK)) return point;
-const wall = point.wall - (moved / this.#video.playbackRate) * 1000;
-return { ...point, media: point.media - moved, wall };
+return { ...point, media, wall: this.#left(media, point) };
+}
+#left(from, { media, wall }) {
+return wall - ((media - from) / this.#video.playbackRate) * 1000;
 }
 #watch() {
 if (this.#watching) return;
@@ -428,7 +429,7 @@ if (this.#last) this.#watch();
 });
 }
 #follow() {
-if (!this.#last || this.#video.seeking) return;
+if (this.#video.seeking || !this.#last) return;
 const point = this.#point();
 const broken = this.#break(point);
 this.#looked = point.date;
@@ -450,8 +451,7 @@ if (!this.#open || passed - (moved / rate) * 1000 < STILL) return "";
 return date - this.#looked > STILL ? "sleep" : "stall";
 }
 #advance(point) {
-this.#endStall();
-this.#open ??= this.#openAt(this.#last);
+this.#open ??= this.#openTo(point);
 this.#last = point;
 if (point.wall - this.#beat >= HEARTBEAT) {
 this.#beat = point.wall;
@@ -462,29 +462,30 @@ this.#drafted = point.wall;
 this.#outbox.draft(this.#interval("lost"));
 }
 }
-#openAt(start) {
+#openTo(point) {
+const { media } = this.#last;
+const start = { media, wall: Math.max(this.#last.wall, this.#left(media, point)) };
+this.#endStall(start.wall);
 if (!this.#play.started) this.#startAt(start);
 return { id: uuid7(), start, rate: this.#video.playbackRate, visible: isVisible() };
 }
 #startAt({ wall }) {
-const { asked } = this.#play;
+this.#intend();
 this.#play.started = true;
 this.#beat = wall;
+const { asked } = this.#play;
 this.#tell("first_frame", asked && { startup_ms: ms((wall - asked) / 1000) });
 }
 #finish(reason) {
 const event = this.#open && this.#interval(reason);
 this.#open = this.#last = null;
-if (!event || event.ended_at <= event.started_at) return;
-this.#play.seq.video_play += 1;
-this.#put(event);
+if (event?.ended_at > event?.started_at) this.#put(event);
+this.#endStall(performance.now());
 }
-#endStall() {
+#endStall(wall) {
 const from = this.#stalled;
 this.#stalled = null;
-if (!from) return;
-const stall_ms = ms((performance.now() - from.wall) / 1000);
-this.#tell("stall", { stall_ms, position: ms(from.media) });
+if (from) this.#tell("stall", { stall_ms: ms((wall - from.wall) / 1000), position: ms(from.media) });
 }
 #interval(end_reason) {
 const { id, start, rate, visible } = this.#open;
@@ -502,11 +503,9 @@ visible,
 if (!this.#active) return;
 const position = ms(this.#last?.media ?? this.#video.currentTime);
 this.#put(this.#event("video_player", { event, position, ...fields }));
-this.#play.seq.video_player += 1;
 }
 #event(type, fields) {
 const { duration, playbackRate } = this.#video;
-const length = Number.isFinite(duration) ? { video_duration: ms(duration) } : {};
 return {
 ...guarded(() => JSON.parse(JSON.stringify(this.#options.fields ?? 0)))(),
 type,
@@ -517,12 +516,13 @@ video_id: this.#options.videoId?.toString(),
 ...this.#visitor,
 playback_rate: playbackRate,
 visible: isVisible(),
-...length,
+video_duration: duration < Infinity ? ms(duration) : undefined,
 ...fields,
 logged_at: Date.now(),
 };
 }
 #put(event) {
+this.#play.seq[event.type] += 1;
 this.#outbox.put(event, guarded(this.#options.onEvent ?? (() => {})));
 }
 }

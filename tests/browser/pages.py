@@ -46,6 +46,26 @@ def settled(page, panels=PANELS):
     return page
 
 
+def figures(page):
+    """What each figure says."""
+    return {
+        each.get_attribute("data-figure"): each.locator("b").inner_text()
+        for each in page.locator(".figure").all()
+    }
+
+
+def failing(page, *reports):
+    """These reports get an error for an answer; gives what ends it."""
+
+    def fail(route):
+        error = {"code": "unavailable", "message": "Athena does not answer: try again."}
+        route.fulfill(status=503, json={"error": error})
+
+    for name in reports:
+        page.route(f"**/reports/{name}*", fail)
+    return lambda: [page.unroute(f"**/reports/{name}*", fail) for name in reports]
+
+
 def axe(page):
     """What axe-core finds, each finding with the elements it is about."""
     page.evaluate(AXE)

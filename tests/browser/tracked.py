@@ -1,15 +1,19 @@
 """A page with one tracked video and nothing else; a collector whose answers a test may script."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import asyncio
+import io
+import wave
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event as Flag
 from typing import Any
 
 import msgspec
 from playwright.sync_api import BrowserContext, Page
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,6 +27,15 @@ Event = dict[str, Any]
 
 PAGE = '<!doctype html><title>tracked</title><video muted src="videos/dawn.mp4"></video>'
 ELSEWHERE = "<!doctype html><title>elsewhere</title>"
+PLAYING = """<!doctype html><title>playing</title><video></video>
+<script type="module" src="playing.js"></script>"""
+PLAYING_JS = """
+import { track } from "/tracker.js";
+const video = document.querySelector("video");
+track(video, { videoId: "tone", viewerId: "v", endpoint: "/events" });
+video.src = `tone.wav${location.search}`;
+video.play();
+"""
 START = """
 async (options) => {
   const { track } = await import("/tracker.js");
@@ -82,11 +95,37 @@ class Answering:
         await (scripted or self.app)(scope, again, noted)
 
 
-class House:
-    """The collector, what came to it, and the lake behind it."""
+class Tone:
+    """Ten seconds of silence, of which `?given=` says how many come; the rest waits for `release`.
 
-    def __init__(self, url: str, answering: Answering, pipeline: LocalPipeline) -> None:
+    Sound, because Chromium plays no video without it in a hidden page. It begins with two of them.
+    """
+
+    def __init__(self) -> None:
+        self._wav = _silence(seconds=10)
+        self._released = Flag()
+
+    def release(self) -> None:
+        self._released.set()
+
+    async def answer(self, request: Request) -> Response:
+        given = int(len(self._wav) * float(request.query_params.get("given", 0)) / 10)
+        length = {"content-length": str(len(self._wav))}
+        return StreamingResponse(self._parts(given), media_type="audio/wav", headers=length)
+
+    async def _parts(self, given: int) -> AsyncIterator[bytes]:
+        yield self._wav[:given]
+        while not self._released.is_set():
+            await asyncio.sleep(0.02)
+        yield self._wav[given:]
+
+
+class House:
+    """The collector, what came to it, and the lake behind it; a tone that it can hold back."""
+
+    def __init__(self, url: str, answering: Answering, pipeline: LocalPipeline, tone: Tone) -> None:
         self.url = url
+        self.tone = tone
         self._answering = answering
         self._pipeline = pipeline
 
@@ -131,12 +170,17 @@ def refusal(status: int, headers: Mapping[str, str] | None = None) -> Response:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[House]:
-    """The house, with pages at /tracked and /elsewhere."""
-    routes = (_html("/tracked", PAGE), _html("/elsewhere", ELSEWHERE))
+    """The house, with pages at /tracked, /elsewhere and /playing, which plays the tone."""
+    tone = Tone()
+    pages = {"/tracked": PAGE, "/elsewhere": ELSEWHERE, "/playing": PLAYING}
+    routes = [_text(path, text) for path, text in pages.items()]
+    routes.append(_text("/playing.js", PLAYING_JS, "text/javascript"))
+    routes.append(Route("/tone.wav", tone.answer))
     with LocalPipeline(DataFolder(folder)) as pipeline:
         app = Answering(create_app(pipeline.collector, pipeline.spool.submit, routes=routes))
         with serving_app(app) as url:
-            yield House(url, app, pipeline)
+            yield House(url, app, pipeline, tone)
+            tone.release()
 
 
 def visit(context: BrowserContext, house: House, name: str = "page", **options: object) -> Page:
@@ -170,8 +214,17 @@ def retry(page: Page) -> None:
     page.evaluate("() => { dispatchEvent(new Event('online')) }")
 
 
-def _html(path: str, text: str) -> Route:
+def _text(path: str, text: str, media_type: str = "text/html") -> Route:
     async def page(_request: Request) -> Response:
-        return HTMLResponse(text)
+        return Response(text, media_type=media_type)
 
     return Route(path, page)
+
+
+def _silence(seconds: int) -> bytes:
+    """A WAV file."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setparams((2, 2, 48_000, 0, "NONE", ""))
+        sound.writeframes(bytes(4 * 48_000 * seconds))
+    return file.getvalue()

@@ -108,10 +108,10 @@ export class Outbox {
     if (!batch.length) return false;
     this.#mark(batch, "sending", "");
     const { state, message, wait } = await post(this.#url, encode(batch));
+    for (const entry of batch) entry.away = false; // this is its answer
     if (state === "kept") return this.#retry(batch, message, wait);
     this.#failures = 0;
     if (state === "refused" && batch.length > 1) {
-      for (const entry of batch) entry.away = false;
       this.#most = batch.length >> 1;
       return true;
     }
@@ -122,7 +122,6 @@ export class Outbox {
 
   #retry(batch, message, wait) {
     const most = Math.min(BACKOFF[0] * 2 ** this.#failures++, BACKOFF[1]);
-    for (const entry of batch) entry.away = false;
     this.#mark(batch, "kept", message);
     this.#later(wait || most * (0.5 + Math.random() / 2));
     return false;

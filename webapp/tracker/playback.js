@@ -33,7 +33,7 @@ export class Tracker {
   #drafted = 0;
   #beat = 0;
   #stalled = null; // the point at which playback stalled
-  #sought = null; // the last position played before the seek under way
+  #sought; // the last position played before the seek under way, undefined when there is no seek
   #watching = false;
 
   constructor(video, options) {
@@ -44,26 +44,28 @@ export class Tracker {
     this.#rest = video.paused ? video.currentTime : NaN;
     this.#listen();
     this.#paused = options.paused ?? false;
-    this.#start();
+    this.#start(true);
   }
 
   /** Nothing that happens from here on is measured; what was, is sent. */
   pause() {
     this.#close("untracked");
     this.#paused = true;
+    this.#play.asked = 0; // the first frame may come unseen
   }
 
   resume() {
     this.#paused = false;
-    this.#start();
+    this.#start(true);
   }
 
   /** Another video or visitor: what was played so far belongs to who and what was there so far. */
   update(changes) {
-    this.#close("videoId" in changes ? "source" : "visitor");
+    const another = "videoId" in changes;
+    this.#close(another ? "source" : "visitor");
     Object.assign(this.#options, changes);
     this.#begin();
-    this.#start();
+    this.#start(!another); // what runs now may be the source that is about to go
   }
 
   stop() {
@@ -81,12 +83,12 @@ export class Tracker {
     return this.#visitor && !this.#paused;
   }
 
-  #start() {
+  #start(wanted) {
     if (this.#paused) return; // before a visitor's id is stored, too
     this.#visitor = whoIs(this.#options);
     if (!this.#visitor) return;
     this.#outbox.open();
-    this.#arm();
+    this.#arm(wanted);
   }
 
   #listen() {
@@ -112,8 +114,8 @@ export class Tracker {
   // --- what the video and the page do
 
   #ask() {
-    this.#play.asked ??= performance.now();
-    this.#arm();
+    this.#play.asked = this.#active && performance.now(); // the latest: who paused does not wait
+    this.#arm(true);
   }
 
   /** A pause also comes first when a viewer drags the thumb, and when the end is reached. */
@@ -129,9 +131,8 @@ export class Tracker {
 
   #stall() {
     if (this.#video.seeking || !this.#active) return; // waiting for a seek is the seek's
-    const { media } = this.#last ?? this.#point();
     this.#stand("stall");
-    if (this.#play.started) this.#stalled ??= { ...this.#point(), media };
+    if (this.#play.started) this.#stalled = this.#point();
   }
 
   #depart() {
@@ -148,8 +149,8 @@ export class Tracker {
 
   #land() {
     const from = this.#sought;
-    this.#sought = null;
-    if (from !== null && !Number.isNaN(from)) this.#tell("seek", { seek_from: ms(from), seek_to: ms(this.#video.currentTime) });
+    this.#sought = undefined;
+    if (from >= 0) this.#tell("seek", { seek_from: ms(from), seek_to: ms(this.#video.currentTime) });
     this.#arm();
   }
 
@@ -172,13 +173,14 @@ export class Tracker {
   }
 
   #turn() {
-    const hidden = document.visibilityState === "hidden";
-    this.#split(hidden ? "hide" : "show");
-    if (hidden) this.#outbox.send();
+    const visible = isVisible();
+    this.#split(visible ? "show" : "hide");
+    if (!visible) this.#outbox.send();
   }
 
   #leave() {
     this.#close("unload");
+    this.#play.asked = 0; // a page that comes back does so when it likes
     this.#outbox.leave();
   }
 
@@ -195,7 +197,7 @@ export class Tracker {
 
   /** Begins a play, unless nothing has been told of the one there is. */
   #begin() {
-    this.#sought = null;
+    this.#sought = undefined;
     if (this.#play && !this.#play.seq.video_player) return;
     this.#play = { id: uuid7(), seq: { video_play: 0, video_player: 0 } };
   }
@@ -203,19 +205,20 @@ export class Tracker {
   #close(reason) {
     this.#follow();
     this.#finish(reason);
-    this.#endStall();
   }
 
   #split(reason) {
-    this.#close(reason);
+    this.#follow();
+    if (this.#open) this.#finish(reason); // what waits goes on waiting
     this.#arm();
   }
 
-  /** Makes ready to follow playback that is about to begin, or that goes on. */
-  #arm() {
+  /** Makes ready to follow playback that is about to begin, or that goes on. `wanted` says that it
+   * is what was asked for: if so, the play's intent is told now, not with its first frame. */
+  #arm(wanted) {
     const { paused, seeking, ended } = this.#video;
     if (!this.#active || paused || ended) return;
-    this.#intend();
+    if (wanted) this.#intend();
     if (seeking) return;
     this.#last ??= this.#departure();
     this.#looked = Date.now();
@@ -231,11 +234,16 @@ export class Tracker {
   /** The point where playback left its place of rest: its event comes some milliseconds later. */
   #departure() {
     const point = this.#point();
-    const moved = point.media - this.#rest;
+    const media = this.#rest;
+    const moved = point.media - media;
     this.#rest = NaN;
     if (!(moved > 0 && moved <= SLACK)) return point;
-    const wall = point.wall - (moved / this.#video.playbackRate) * 1000;
-    return { ...point, media: point.media - moved, wall };
+    return { ...point, media, wall: this.#left(media, point) };
+  }
+
+  /** When playback was at a position, since when it has run to the point. */
+  #left(from, { media, wall }) {
+    return wall - ((media - from) / this.#video.playbackRate) * 1000;
   }
 
   /** Follows at each frame: `timeupdate` comes four times a second, but in hidden pages too. */
@@ -250,7 +258,7 @@ export class Tracker {
   }
 
   #follow() {
-    if (!this.#last || this.#video.seeking) return;
+    if (this.#video.seeking || !this.#last) return;
     const point = this.#point();
     const broken = this.#break(point);
     this.#looked = point.date;
@@ -276,8 +284,7 @@ export class Tracker {
   }
 
   #advance(point) {
-    this.#endStall();
-    this.#open ??= this.#openAt(this.#last);
+    this.#open ??= this.#openTo(point);
     this.#last = point;
     if (point.wall - this.#beat >= HEARTBEAT) {
       this.#beat = point.wall;
@@ -289,32 +296,35 @@ export class Tracker {
     }
   }
 
-  #openAt(start) {
+  /** The last point may be old: a hidden page has no frames in which to see that the video waits. It
+   * left that point as long ago as the way from there took. */
+  #openTo(point) {
+    const { media } = this.#last;
+    const start = { media, wall: Math.max(this.#last.wall, this.#left(media, point)) };
+    this.#endStall(start.wall);
     if (!this.#play.started) this.#startAt(start);
     return { id: uuid7(), start, rate: this.#video.playbackRate, visible: isVisible() };
   }
 
   #startAt({ wall }) {
-    const { asked } = this.#play; // unknown of a video that ran already when it was first tracked
+    this.#intend();
     this.#play.started = true;
     this.#beat = wall;
+    const { asked } = this.#play; // unless that was before anything might be measured
     this.#tell("first_frame", asked && { startup_ms: ms((wall - asked) / 1000) });
   }
 
   #finish(reason) {
     const event = this.#open && this.#interval(reason);
     this.#open = this.#last = null;
-    if (!event || event.ended_at <= event.started_at) return;
-    this.#play.seq.video_play += 1;
-    this.#put(event);
+    if (event?.ended_at > event?.started_at) this.#put(event);
+    this.#endStall(performance.now());
   }
 
-  #endStall() {
+  #endStall(wall) {
     const from = this.#stalled;
     this.#stalled = null;
-    if (!from) return;
-    const stall_ms = ms((performance.now() - from.wall) / 1000);
-    this.#tell("stall", { stall_ms, position: ms(from.media) });
+    if (from) this.#tell("stall", { stall_ms: ms((wall - from.wall) / 1000), position: ms(from.media) });
   }
 
   // --- events
@@ -336,12 +346,10 @@ export class Tracker {
     if (!this.#active) return;
     const position = ms(this.#last?.media ?? this.#video.currentTime);
     this.#put(this.#event("video_player", { event, position, ...fields }));
-    this.#play.seq.video_player += 1;
   }
 
   #event(type, fields) {
     const { duration, playbackRate } = this.#video;
-    const length = Number.isFinite(duration) ? { video_duration: ms(duration) } : {};
     return {
       // As it will be sent: what JSON cannot hold would keep every event of its batch from going.
       ...guarded(() => JSON.parse(JSON.stringify(this.#options.fields ?? 0)))(),
@@ -353,13 +361,14 @@ export class Tracker {
       ...this.#visitor,
       playback_rate: playbackRate,
       visible: isVisible(),
-      ...length,
+      video_duration: duration < Infinity ? ms(duration) : undefined, // it may be NaN
       ...fields,
       logged_at: Date.now(),
     };
   }
 
   #put(event) {
+    this.#play.seq[event.type] += 1;
     this.#outbox.put(event, guarded(this.#options.onEvent ?? (() => {})));
   }
 }

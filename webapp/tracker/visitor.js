@@ -1,14 +1,11 @@
 /** Who watches, and the ids of everything. */
 
 /** A time-ordered UUID (RFC 9562, version 7): `crypto.randomUUID` is version 4, and for HTTPS only. */
-export function uuid7(now = Date.now()) {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, Math.floor(now / 2 ** 16));
-  view.setUint16(4, now % 2 ** 16);
-  bytes[6] = 0x70 | (bytes[6] & 0x0f);
-  bytes[8] = 0x80 | (bytes[8] & 0x3f);
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+export function uuid7() {
+  const bytes = crypto.getRandomValues(new Uint8Array(10));
+  bytes[0] = 0x70 | (bytes[0] & 0x0f);
+  bytes[2] = 0x80 | (bytes[2] & 0x3f);
+  const hex = [Date.now(), ...bytes].map((n, i) => n.toString(16).padStart(i ? 2 : 12, "0")).join("");
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }
 
