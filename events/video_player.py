@@ -22,7 +22,7 @@ VIDEO_PLAYER = EventType(
         USER_ID,
         VIEWER_ID,
         Field("position", FieldType.INTEGER, "Where the player was, in ms.", minimum=0),
-        Field("startup_ms", FieldType.INTEGER, "From the latest request to play to the first frame.", minimum=0),
+        Field("startup_ms", FieldType.INTEGER, "From play request to first frame.", minimum=0),
         Field("stall_ms", FieldType.INTEGER, "How long playback stood still.", minimum=0),
         Field("seek_from", FieldType.INTEGER, "The last position played, in ms.", minimum=0),
         Field("seek_to", FieldType.INTEGER, "The position sought, in ms.", minimum=0),
