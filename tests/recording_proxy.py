@@ -20,6 +20,7 @@ _PREFIXES = {"monitoring": "cloudwatch"}
 # reference); an operation of S3 may need several.
 ACTIONS = {
     "s3:DeleteObjects": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
+    "s3:GetBucketLifecycleConfiguration": ["s3:GetLifecycleConfiguration"],
     "s3:HeadBucket": ["s3:ListBucket"],
     "s3:HeadObject": ["s3:GetObject"],
     "s3:ListMultipartUploads": ["s3:ListBucketMultipartUploads"],
