@@ -24,42 +24,46 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARING = frozenset({"kinesis"})
 """Folders whose files share what is costly to start."""
-FAULTS = "test_torture_quick.py"
-"""What waits most of its time, for servers that come and go, with a worker to itself."""
-LONGEST = (FAULTS, "aws", "kinesis", "test_zips.py", "test_dashboard.py", "test_plugin.py")
+TEMPLATE = "test_template"
+"""How files begin that share what osls packages: a second for each set of options."""
+LONGEST = (
+    *("aws", "kinesis", "test_torture_quick.py", "test_zips.py", "test_dashboard.py"),
+    "test_plugin.py",
+)
 """What takes longest begins first, so that no worker is left alone with it in the end."""
-_NICE = 5
-"""A third of what others get, where there is not enough for all."""
+EACH = "test_torture_quick.py"
+"""Where each test is as long as another file's are all together."""
 ALONE = "alone or idle"
 """The run of those that nothing may run beside, and of what takes only the time they leave over."""
 
 
 def group(nodeid: str, markexpr: str) -> str:
-    """What one worker has to itself: a file, or a folder whose files share; in the run of those
-    that are alone, all of them, and each that is `idle`."""
+    """What one worker has to itself: a file, a folder whose files share, or a test that is long;
+    in the run of those that are alone, all of them."""
     path = Path(nodeid.partition("::")[0])
+    if path.name == EACH:
+        return nodeid
     if markexpr == ALONE:
-        return nodeid if path.name == FAULTS else "alone"
+        return "alone"
+    if path.name.startswith(TEMPLATE):
+        return TEMPLATE
     return path.parent.name if path.parent.name in SHARING else path.name
 
 
 @pytest.fixture(autouse=True)
 def _left_over(request: pytest.FixtureRequest) -> None:
-    """Whoever is `idle` has a worker to itself, which runs whenever no other process would; the
-    worker of the other faults, and all that it begins, stands back behind the rest."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-    if "idle" in request.keywords and hasattr(os, "SCHED_IDLE"):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    elif request.path.name == FAULTS:
-        os.nice(max(0, _NICE - os.nice(0)))
+    """Whoever is `idle` has a worker to itself, which runs whenever no other process would."""
+    if "idle" in request.keywords and "PYTEST_XDIST_WORKER" in os.environ:
+        if hasattr(os, "SCHED_IDLE"):
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        else:
+            os.nice(19)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores, for whoever waits for a server leaves its core to the others;
-    and one for the faults."""
-    return 3 if config.option.markexpr == ALONE else min(4, (os.cpu_count() or 1) + 1) + 1
+    """One more than there are cores: whoever waits for a server leaves its core to the others."""
+    return 3 if config.option.markexpr == ALONE else min(4, (os.cpu_count() or 1) + 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

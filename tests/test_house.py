@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.conftest import ALONE, FAULTS
+from tests.conftest import ALONE, EACH
 
 ROOT = Path(__file__).parents[1]
 MOST_LINES = 400
@@ -109,7 +109,7 @@ def test_whoever_is_alone_is_where_make_test_looks_for_it():
         if "mark.alone" in path.read_text() and path.parent.name != "browser"
     }
     assert elsewhere - {"tests/test_house.py"} == set()
-    looked_for = f"-m '{ALONE}' tests/browser tests/{FAULTS} --numprocesses auto "
+    looked_for = f"-m '{ALONE}' tests/browser tests/{EACH} --numprocesses auto "
     assert looked_for in (ROOT / "Makefile").read_text()
 
 
