@@ -227,7 +227,7 @@ def test_ctrl_c_stops_a_query_that_would_take_for_ever(month):
     sql = f"SELECT COUNT(*) FROM {tables} WHERE a.seq + b.seq + c.seq + d.seq = 77"
     command = [*PLAYLAKE, "query", sql, "--full-scan", "--data", str(month.data)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        time.sleep(3)
+        time.sleep(6)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, b"")
