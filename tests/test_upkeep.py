@@ -207,10 +207,8 @@ def test_a_folder_that_cannot_be_listed_right_now_is_not_empty(pipeline, monkeyp
     assert rows(pipeline) == ["a", "b"]
 
 
-def test_a_disk_of_temporary_files_that_is_full_does_not_end_the_upkeep(pipeline, monkeypatch):
-    pipeline.upkeep.clock = time.monotonic
-    collect(pipeline, "a", "a")
-    failing_once(monkeypatch, parquet, "BytesIO")
+def keep_up(pipeline):
+    """Run upkeep in its thread until one file is left of two."""
     stop = threading.Event()
     thread = threading.Thread(target=pipeline.upkeep.run, args=(stop,))
     thread.start()
@@ -221,19 +219,19 @@ def test_a_disk_of_temporary_files_that_is_full_does_not_end_the_upkeep(pipeline
         thread.join()
 
 
+def test_a_disk_of_temporary_files_that_is_full_does_not_end_the_upkeep(pipeline, monkeypatch):
+    pipeline.upkeep.clock = time.monotonic
+    collect(pipeline, "a", "a")
+    failing_once(monkeypatch, parquet, "BytesIO")
+    keep_up(pipeline)
+
+
 def test_what_an_earlier_process_left_is_taken_up_when_the_catalog_answers(folder, monkeypatch):
     with LocalPipeline(folder) as pipeline:
         collect(pipeline, "a", "a")
         failing_once(monkeypatch, pipeline.catalog, "sync")
-        stop = threading.Event()
-        thread = threading.Thread(target=pipeline.upkeep.run, args=(stop,))
         pipeline.upkeep._grown.clear()
-        thread.start()
-        try:
-            eventually(lambda: check(len(files(pipeline)) == 1), 15)
-        finally:
-            stop.set()
-            thread.join()
+        keep_up(pipeline)
 
 
 def check(whether):

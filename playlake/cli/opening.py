@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from events.errors import SettingsError
@@ -126,8 +127,12 @@ class _Showing:
         parameters: Mapping[str, Value] | None = None,
     ) -> Answer:
         """See `catalog.port.Engine.query`."""
+        ask = partial(self._engine.query, sql, full_scan=full_scan, parameters=parameters)
         with self._waiting:
-            return self._engine.query(sql, full_scan=full_scan, parameters=parameters)
+            return self._answered(ask)
+
+    def _answered(self, ask: Callable[[], Answer]) -> Answer:
+        return ask()
 
     def close(self) -> None:
         """See `catalog.port.Engine.close`."""
@@ -143,17 +148,9 @@ class _Showing:
 class _Interruptible(_Showing):
     """One that Ctrl-C stops: DuckDB 2 heeds no signal in the thread that it answers in."""
 
-    def query(
-        self,
-        sql: str,
-        *,
-        full_scan: bool = False,
-        parameters: Mapping[str, Value] | None = None,
-    ) -> Answer:
-        """See `catalog.port.Engine.query`."""
-        ask = super().query
+    def _answered(self, ask: Callable[[], Answer]) -> Answer:
         with ThreadPoolExecutor(1) as pool:
-            asked = pool.submit(ask, sql, full_scan=full_scan, parameters=parameters)
+            asked = pool.submit(ask)
             try:
                 return asked.result()
             except KeyboardInterrupt:
