@@ -21,6 +21,7 @@ from playlake.folder import DataFolder
 from playlake.serving import serving_app
 from playlake.simulation import Truth
 from playlake.site import site
+from tests.aws.dashboard import records
 from tests.conftest import PLAYLAKE, run_playlake, running_dev
 
 UNTIL = date(2026, 9, 30)
@@ -73,8 +74,7 @@ def asked(month):
                 options = [f"--{name.replace('_', '-')}={value}" for name, value in days.items()]
                 return month.rows("report", report, *options)
             answer = httpx.get(f"{url}/api/reports/{report}", params=days, timeout=60).json()
-            names = [each["name"] for each in answer["columns"]]
-            return [dict(zip(names, row, strict=True)) for row in answer["rows"]]
+            return records(answer)
 
         yield ask
 

@@ -27,6 +27,7 @@ from playlake.serving import serving_app
 from playlake.simulation.truth import Truth
 from playlake.site import site
 from playlake.verification import Comparison
+from tests.aws.dashboard import records
 from tests.conftest import PLAYLAKE, eventually, run_playlake
 from tests.records import LAB_CLICK, LAB_PLAY
 
@@ -54,9 +55,7 @@ class Asked:
         return answer.json()
 
     def rows(self, name, **query):
-        answer = self.report(name, **query)
-        names = [column["name"] for column in answer["columns"]]
-        return [dict(zip(names, row, strict=True)) for row in answer["rows"]]
+        return records(self.report(name, **query))
 
     def told(self, command, name, *options):
         days = [f"--{option}={day}" for option, day in self.days.items()]

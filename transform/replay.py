@@ -159,19 +159,23 @@ class Replay:
         for name, table in _believing().process(records, now_ms=0).tables.items():
             for dt, some in _by_day(table):
                 missing = self._absent(name, dt, some)["event_id"]
-                found = some.filter(pc.invert(pc.is_in(some["event_id"], missing)))
+                found = _without(some, missing)
                 there.append(found["event_id"].combine_chunks())
                 self.tally.add(name, Fate.THERE, len(found), example=_first(found, "event_id"))
-        return rows.filter(pc.invert(pc.is_in(rows["event_id"], pa.concat_arrays(there))))
+        return _without(rows, pa.concat_arrays(there))
 
     def _count(self, name: str, rows: pa.Table, missing: pa.Table) -> None:
-        there = rows.filter(pc.invert(pc.is_in(rows["event_id"], missing["event_id"])))
+        there = _without(rows, missing["event_id"])
         if name == REJECTED_EVENTS.name:
             count_rejects(self.tally, Fate.REJECTED, missing)
             count_rejects(self.tally, Fate.BAD, there)
         else:
             self.tally.add(name, Fate.GOOD, len(missing), example=_first(missing, "event_id"))
             self.tally.add(name, Fate.THERE, len(there), example=_first(there, "event_id"))
+
+
+def _without(rows: pa.Table, ids: pa.Array | pa.ChunkedArray) -> pa.Table:
+    return rows.filter(pc.invert(pc.is_in(rows["event_id"], ids)))
 
 
 @cache

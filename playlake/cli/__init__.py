@@ -13,10 +13,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in _EXTRAS:
             raise
-        sys.exit(_installed_bare(error.name))
+        sentence = f"playlake: {error.name} is not installed: install playlake[local].\n"
+        sys.stderr.write(sentence)
+        sys.exit(2)
     run()
-
-
-def _installed_bare(name: str) -> int:
-    print(f"playlake: {name} is not installed: install playlake[local].", file=sys.stderr)
-    return 2

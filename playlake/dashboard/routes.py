@@ -132,7 +132,8 @@ def _csv(answer: Answer, question: Question) -> StreamingResponse:
 
 
 class _Download(StreamingResponse):
-    """Who leaves before the first line never begins it; the answer is closed all the same."""
+    """An answer's rows. It is closed at the end, whether or not they were begun: who leaves before
+    the first line never lets them."""
 
     def __init__(self, answer: Answer, headers: dict[str, str]) -> None:
         super().__init__(_read_out(answer), media_type="text/csv", headers=headers)
@@ -147,9 +148,8 @@ class _Download(StreamingResponse):
 
 def _read_out(answer: Answer) -> Iterator[str]:
     lines = csv_lines((column.name for column in answer.columns), answer)
-    with answer:
-        while chunk := "".join(islice(lines, _LINES_AT_ONCE)):
-            yield chunk
+    while chunk := "".join(islice(lines, _LINES_AT_ONCE)):
+        yield chunk
 
 
 async def _no_route(request: Request) -> Response:

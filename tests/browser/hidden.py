@@ -26,12 +26,12 @@ def watch_behind_another_tab(playwright: Playwright, path: str, profile: Path, u
         stderr=subprocess.DEVNULL,
     )
     try:
-        devtools = f"http://127.0.0.1:{_port(profile)}"
-        tab = _put(f"{devtools}/json/new?{quote(f'{url}&play', safe='')}")
+        devtools = f"http://127.0.0.1:{devtools_port(profile)}"
+        tab = devtools_put(f"{devtools}/json/new?{quote(f'{url}&play', safe='')}")
         time.sleep(3)
-        _put(f"{devtools}/json/new?about:blank")
+        devtools_put(f"{devtools}/json/new?about:blank")
         time.sleep(2)
-        _put(f"{devtools}/json/activate/{tab['id']}")
+        devtools_put(f"{devtools}/json/activate/{tab['id']}")
         time.sleep(2)
         return _heard(playwright, devtools)
     finally:
@@ -51,7 +51,8 @@ def _heard(playwright: Playwright, devtools: str) -> Oracle:
     return oracle
 
 
-def _port(profile: Path) -> int:
+def devtools_port(profile: Path) -> int:
+    """Where the browser of that profile is steered, once it has begun."""
     file = profile / "DevToolsActivePort"
     deadline = time.monotonic() + _STARTUP_SECONDS
     while not (file.exists() and (lines := file.read_text().splitlines())):
@@ -60,7 +61,8 @@ def _port(profile: Path) -> int:
     return int(lines[0])
 
 
-def _put(url: str) -> dict[str, str]:
+def devtools_put(url: str) -> dict[str, str]:
+    """What it answers to a PUT: an object, or nothing."""
     request = urllib.request.Request(url, method="PUT")
     with urllib.request.urlopen(request, timeout=10) as answer:
         body = answer.read()

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from playlake.viewing import CHROMIUM_OPTIONS, browser_path
-from tests.browser.hidden import _port, _put
+from tests.browser.hidden import devtools_port, devtools_put
 from tests.browser.tracked import visit
 from tests.lacking import lacking
 
@@ -138,8 +138,8 @@ def tabs(profile):
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command, **quiet) as browser:
         try:
-            devtools = f"http://127.0.0.1:{_port(profile)}/json"
-            yield lambda what, which: _put(f"{devtools}/{what}{quote(which, safe='')}")
+            devtools = f"http://127.0.0.1:{devtools_port(profile)}/json"
+            yield lambda what, which: devtools_put(f"{devtools}/{what}{quote(which, safe='')}")
         finally:
             browser.terminate()
 
