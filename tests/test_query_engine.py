@@ -206,6 +206,22 @@ def test_a_file_that_was_deleted_behind_the_catalogs_back_is_named(engine, lake,
         engine.query("SELECT video_id FROM video_play_events WHERE dt = '2026-11-22'")
 
 
+def test_a_folder_whose_name_is_a_pattern_is_not_taken_for_the_one_beside_it(tmp_path):
+    lake, beside = Lake(tmp_path / "site[1]*"), Lake(tmp_path / "site1")
+    key = lake.write("2026-11-22", [{"video_id": "a"}])
+    assert beside.write("2026-11-22", [{"video_id": "b"}]) == key
+    sql = "SELECT video_id FROM video_play_events WHERE dt = '2026-11-22'"
+    with (
+        LocalCatalog(lake.root, tmp_path / "catalog.db") as catalog,
+        DuckDBEngine(catalog) as engine,
+    ):
+        catalog.register([key])
+        assert rows(engine, sql) == [("a",)]
+        lake.delete(key)
+        with pytest.raises(QueryFailed, match=r"part-0000\.parquet .*sync"):
+            engine.query(sql)
+
+
 MEGABYTE = 2**20
 
 

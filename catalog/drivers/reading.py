@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from glob import escape
 from pathlib import Path
 
 from catalog.data_file import DataFile
@@ -28,7 +29,8 @@ def relation(table: Table, lake: Path, files: Iterable[DataFile]) -> str:
 
 def _read(table: Table, shape: frozenset[str], paths: Sequence[Path]) -> str:
     columns = [_present(each) if each.name in shape else _absent(each) for each in table.columns]
-    listed = ", ".join(_text(str(path)) for path in paths)
+    # A lake's folder may be called "site[1]"; to DuckDB each path is a pattern.
+    listed = ", ".join(_text(escape(str(path))) for path in paths)
     return (
         f"SELECT {', '.join(columns)}, {PARTITION_KEY} FROM read_parquet([{listed}], "  # noqa: S608
         f"hive_partitioning = true, hive_types = {{'{PARTITION_KEY}': VARCHAR}})"

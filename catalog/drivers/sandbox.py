@@ -3,6 +3,7 @@
 import re
 import secrets
 import tempfile
+from glob import escape
 from pathlib import Path
 
 import duckdb
@@ -24,7 +25,9 @@ def open_sandbox(lake: Path | None) -> duckdb.DuckDBPyConnection:
     )
     # In this order: the directories can be named only while access is on. Athena's session is UTC.
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
-    connection.execute("SET GLOBAL allowed_directories = ?", [[str(lake)] if lake else []])
+    # As a path, and as what `catalog.drivers.reading` writes for it: a pattern is checked unread.
+    allowed = [str(lake), escape(str(lake))] if lake else []
+    connection.execute("SET GLOBAL allowed_directories = ?", [allowed])
     connection.execute("SET GLOBAL enable_external_access = false")
     connection.execute("SET GLOBAL lock_configuration = true")
     return connection
