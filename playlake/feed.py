@@ -97,7 +97,7 @@ def _post(client: httpx.Client, url: str, request: SimulatedRequest) -> None:
 def _post_once(client: httpx.Client, url: str, request: SimulatedRequest) -> None:
     try:
         response = client.post(url, content=request.body, headers=_headers(request))
-    except httpx.ConnectError as error:
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise StreamUnavailable(f"{url} does not answer: {error}. Is it running?") from error
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         raise SettingsError(f"{url!r} is no URL to post to: {error}") from error
@@ -107,7 +107,9 @@ def _post_once(client: httpx.Client, url: str, request: SimulatedRequest) -> Non
             f"{url} broke off: {error}. What it had acknowledged is safe."
         ) from error
     if response.status_code in {429, 503}:
-        raise StreamUnavailable(f"{url} answered {response.status_code} for a minute.")
+        raise StreamUnavailable(
+            f"{url} answers {response.status_code}: it takes no events now. Its log says why."
+        )
     if response.status_code not in _ANSWERS:
         raise SettingsError(f"{url} answered {response.status_code}; is a collector there?")
 

@@ -76,6 +76,9 @@ class Probed(Protocol):
     def delivering(self) -> bool:
         """Whether anybody takes it from there."""
 
+    def keeping_up(self) -> bool:
+        """Whether anybody makes small files large ones, and each event one row."""
+
     def free_bytes(self) -> int:
         """What is left on the disk; raises OSError."""
 
@@ -87,6 +90,7 @@ class FolderProbe:
     folder: Path
     spool: Spool
     is_delivering: Callable[[], bool]
+    is_keeping_up: Callable[[], bool]
 
     def write(self) -> None:
         """See `Probed.write`. The spool's own way of putting, with nothing to put; but a commit of
@@ -106,6 +110,10 @@ class FolderProbe:
     def delivering(self) -> bool:
         """See `Probed.delivering`."""
         return self.is_delivering()
+
+    def keeping_up(self) -> bool:
+        """See `Probed.keeping_up`."""
+        return self.is_keeping_up()
 
     def free_bytes(self) -> int:
         """See `Probed.free_bytes`."""
@@ -140,9 +148,12 @@ class Health:
         """How it is, or was a moment ago."""
         with self._lock:
             if self._seen is None or self._clock() - self._seen[0] >= FRESH_SECONDS:
-                report = Report((self._spool(), self._delivery(), self._waiting(), self._disk()))
-                self._seen = (self._clock(), report)
+                self._seen = (self._clock(), self._look())
             return self._seen[1]
+
+    def _look(self) -> Report:
+        checks = (self._spool, self._delivery, self._upkeep, self._waiting, self._disk)
+        return Report(tuple(check() for check in checks))
 
     def _spool(self) -> Check:
         fault = _fault(self._probed.write, "events cannot be stored")
@@ -152,6 +163,11 @@ class Health:
         alive = self._probed.delivering()
         fault = "" if alive else "the delivery has ended; the log says why. Start it again."
         return Check("delivery", fault, {})
+
+    def _upkeep(self) -> Check:
+        alive = self._probed.keeping_up()
+        fault = "" if alive else "it has ended: duplicates stay; the log says why. Start it again."
+        return Check("upkeep", fault, {})
 
     def _waiting(self) -> Check:
         try:

@@ -10,6 +10,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response as HttpResponse
 from starlette.routing import Route
@@ -140,6 +141,8 @@ def metrics_route(families: Callable[[], Iterable[Family]], hosts: frozenset[str
     """`GET /metrics`, for whoever calls the server by one of these names; None is any."""
 
     async def metrics(_request: Request) -> HttpResponse:
-        return HttpResponse(exposed(families()), headers={"content-type": CONTENT_TYPE})
+        # In a thread: what waits is read from the disk, and others are to be answered meanwhile.
+        text = await run_in_threadpool(lambda: exposed(families()))
+        return HttpResponse(text, headers={"content-type": CONTENT_TYPE})
 
     return Route("/metrics", Guard(hosts)(metrics), methods=["GET"])

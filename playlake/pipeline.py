@@ -133,6 +133,11 @@ class Background:
         """Whether the thread that delivers runs: it may have ended by an error of ours."""
         return self._threads[0].is_alive()
 
+    @property
+    def keeping_up(self) -> bool:
+        """Whether the one that compacts does."""
+        return self._threads[1].is_alive()
+
     def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()

@@ -47,7 +47,7 @@ class Progress:
     standing: Standing
     behind_ms: int | None
     """How long its first record that is not in the lake has been waiting; 0 when there is none,
-    None when the stream was too busy to say."""
+    None when the stream did not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,31 @@ def test_events_years_late_are_found_in_the_days_they_are_of(site):
     assert (site.audit().in_lake, site.audit().missing) == (2, 0)
 
 
+def test_an_event_of_a_day_that_the_lake_gets_while_it_is_audited_is_found(site):
+    """A month takes minutes to read, and the first event of an old day may come meanwhile."""
+
+    class Arriving(Memory):
+        def keys(self, prefix=""):
+            if prefix == f"raw/dt={NEXT + timedelta(days=1)}/" and len(self) == 1:
+                came = line("late", MIDNIGHT, logged_at=LONG_AGO)
+                site.deliver(came, dt=NEXT + timedelta(days=1), name="late")
+            return super().keys(prefix)
+
+    site.archive = Arriving()
+    site.deliver(line("a"))
+    days = list(Audit(site.lake, site.archive, Account()).days(DAY, NEXT))
+    assert [(each.dt, each.in_lake, each.missing) for each in days] == [
+        ("2026-09-21", 1, 0),
+        ("2026-09-22", 1, 0),
+    ]
+
+
+def test_a_hidden_file_that_lies_beside_the_archive_is_no_event(site):
+    site.deliver(line("a"))
+    site.archive.put("raw/dt=2026-09-21/.DS_Store", b"\0\0\0\1Bud1\n\0of a Mac's\n")
+    assert (site.audit().archived, site.audit().missing) == (1, 0)
+
+
 def test_rows_are_doubled_until_compaction_and_those_it_replaced_do_not_count(site):
     site.deliver(line("a"), line("b"), name="1")
     site.deliver(line("a", NOON + 1), name="2")

@@ -141,11 +141,23 @@ def test_a_file_that_cannot_be_read_is_named_and_nothing_of_its_day_changes(fold
     assert files(folder) == {f"dt={DAYS[0]}": FILES, f"dt={DAYS[1]}": 1}
 
 
+def test_what_was_dropped_by_one_that_was_killed_then_does_not_come_back(folder):
+    """By `retain` or `forget`, between the catalog's transaction and the files' end."""
+    with LocalCatalog(folder.lake, folder.catalog) as catalog:
+        catalog.replace([each.key for each in catalog.files(PLAYS, {DAYS[0]})], [])
+    assert compact(folder, "--dry-run").code == 0
+    assert files(folder)[f"dt={DAYS[0]}"] == FILES
+    assert compact(folder).code == 0
+    assert counted(folder) == (EACH, EACH)
+    assert files(folder) == {f"dt={DAYS[1]}": 1}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["plays"], "No table is called 'plays'; there are video_play_events"),
         (["--all-older-than", "soon"], "--all-older-than is 'soon': write it as 90s, 15m, 1h"),
+        (["--max-megabytes", "1"], "greater than or equal to 512. See `playlake --help`."),
         (["--dt", "yesterday"], "--dt"),
     ],
 )

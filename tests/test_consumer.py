@@ -88,6 +88,17 @@ def test_records_that_were_committed_are_skipped_when_they_come_again():
     assert lake.rows() == ids(records(8))
 
 
+def test_a_record_that_comes_again_before_it_is_committed_is_taken_once():
+    """Its event has no id: of two in one batch each would get one of its own."""
+    without_id = replace(record_at(0), data=base64.b64encode(lines(LAB_CLICK)).decode())
+    shard = consumer(lake := Lake(), size=10**6)
+    shard.start(None)
+    shard.take([without_id, record_at(1)])
+    shard.take([without_id, record_at(1), record_at(2)])
+    shard.flush()
+    assert len(lake.rows()) == 1 + len(ids([record_at(1), record_at(2)]))
+
+
 def test_records_of_one_aggregate_are_told_apart():
     """The KPL packs records into one: they have its sequence number, and one of their own."""
     packed = [StreamRecord(Place(7, sub), record_at(sub).data, ARRIVED) for sub in range(3)]
@@ -236,6 +247,16 @@ def test_records_that_came_after_what_is_committed_are_not_skipped_by_their_numb
         shard.take([young])
 
 
+def test_records_that_a_machine_with_a_clock_behind_committed_are_skipped_when_they_come_again():
+    lake = Lake()
+    for _ in range(2):
+        shard = consumer(lake, clock=Clock(lambda: 0.0, lambda: ARRIVED - DAY_MS))
+        shard.start(None)
+        shard.take(records(3))
+        shard.flush()
+    assert lake.rows() == ids(records(3))
+
+
 def test_a_shard_that_has_records_after_its_end_has_not_ended():
     """As that of a stream which was resharded, deleted, and made anew by the same name."""
     lake = Lake()
@@ -260,7 +281,7 @@ def test_a_folder_is_consumed_like_a_bucket(tmp_path):
     shard.start(None)
     shard.take([*records(2), _click()])
     shard.flush()
-    assert decode(root.get("consumed/plays/shard-0.json")).through == _click().place
+    assert Ledger(root, "plays", "shard-0").load().through == _click().place
     assert {key.split("/")[0] for key, *_ in FileStore(tmp_path / "lake").entries()} == {
         "custom_events",
         "rejected_events",
@@ -285,15 +306,20 @@ def _click() -> StreamRecord:
     )
 )
 def test_a_standing_survives_being_written(standing):
-    assert decode(encode(standing)) == standing
+    assert decode(encode(standing), "key") == standing
     assert encode(standing) != encode(standing)
 
 
 def test_a_standing_of_a_newer_playlake_is_refused():
-    with pytest.raises(PlaylakeError, match="format 2"):
-        decode(b'{"format": 2, "nonce": "a"}')
-    with pytest.raises(PlaylakeError, match="cannot be read"):
-        decode(b"not json")
+    for newer in (b'{"format": 2, "nonce": "a"}', b'{"format": 2, "through": {"shard": 1}}'):
+        with pytest.raises(PlaylakeError, match=r"^key has the format 2.*run the newer one"):
+            decode(newer, "key")
+
+
+@pytest.mark.parametrize("data", [b"not json", b"", b"\xff", b'{"format": 1, "nonce": ""'])
+def test_a_standing_that_is_none_is_named(data):
+    with pytest.raises(PlaylakeError, match=r"^key, .* cannot be read.*delete it"):
+        decode(data, "key")
 
 
 def _consume(store: object, given: Sequence[StreamRecord], read: int = 3, size: int = 900) -> None:

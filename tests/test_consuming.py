@@ -7,6 +7,7 @@ import socket
 import tempfile
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,10 +63,15 @@ class TestSettings:
         with pytest.raises(SettingsError, match="s3://bucket/lake"):
             beside(lake)
 
+    @pytest.mark.parametrize("name", ["ab", "plays app", "plays/app", "a" * 238, ""])
+    def test_an_application_that_dynamodb_can_have_no_table_of_is_refused(self, name):
+        with pytest.raises(SettingsError, match=r"with --application, of 3 to 237"):
+            msgspec.structs.replace(SETTINGS, application=name)
+
     def test_a_bucket_is_told_to_the_catalog_by_whole_keys_and_a_folder_by_its_own(self):
         assert SETTINGS.catalog_key("t/dt=2026-11-24/part-0.parquet").startswith("a/lake/t/")
         folder = ConsumerSettings(
-            stream="s", lake="file:///d/lake", catalog="sqlite:///d/c.db", application="a"
+            stream="s", lake="file:///d/lake", catalog="sqlite:///d/c.db", application="app"
         )
         assert folder.catalog_key("t/x") == "t/x"
 
@@ -188,10 +194,13 @@ class TestNews:
     def test_warnings_are_told(self, tmp_path):
         with Inbox(tmp_path / "news") as inbox:
             handler = ReportingHandler(Reporter(str(inbox.path), "w", 7))
-            handler.handle(logging.makeLogRecord({"msg": "x" * 9_999, "levelname": "ERROR"}))
+            message = f"the consumer failed {'x' * 9_999} KeyError: 'event_id'"
+            handler.handle(logging.makeLogRecord({"msg": message, "levelname": "ERROR"}))
             said = inbox.wait(1)
             assert isinstance(said, Said)
             assert (said.level, len(said.message)) == ("ERROR", 4_000)
+            assert said.message.startswith("the consumer failed xxx")
+            assert said.message.endswith("xxx KeyError: 'event_id'")
 
     def test_nobody_who_listens_is_no_error(self, tmp_path):
         Reporter(str(tmp_path / "nobody"), "w", 7).left("lease lost")

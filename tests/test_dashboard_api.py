@@ -133,6 +133,12 @@ def test_the_csv_is_what_export_writes(asked, tmp_path):
     assert len(list(csv.reader(io.StringIO(answer.text)))) > 2
 
 
+def test_export_writes_into_a_pipe(asked):
+    ran = asked.told("export", "daily_plays", "--csv", "/dev/stdout")
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith(asked.get("reports/daily_plays", **asked.days, format="csv").text)
+
+
 def test_the_sql_beside_an_answer_gives_that_answer_again(asked, a_video):
     answer = asked.report("retention", video_id=a_video)
     assert f"video_id = '{a_video}'" in answer["sql"]
@@ -179,6 +185,16 @@ def test_a_range_without_a_play_has_no_rows(asked):
     answer = asked.get("reports/daily_plays", since="2020-01-01", until="2020-01-02").json()
     assert answer["rows"] == []
     assert answer["scanned"]["partitions_read"] == 0
+
+
+def test_every_day_that_could_be_is_a_range_too(asked, tmp_path):
+    since, until = "0001-01-01", "9999-12-31"
+    answer = asked.get("reports/daily_plays", since=since, until=until).json()
+    assert len(answer["rows"]) >= DAYS - 1
+    of_all = ("--since", since, "--until", until, "--data", asked.data)
+    told = run_playlake("report", "daily_plays", *of_all, "--format", "json")
+    assert len(json.loads(told.out)) == len(answer["rows"])
+    assert run_playlake("export", "daily_plays", "--csv", tmp_path / "all.csv", *of_all).code == 0
 
 
 @pytest.mark.parametrize(

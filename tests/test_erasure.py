@@ -1,8 +1,11 @@
 """A person taken out of a lake and its archive: whoever else is in them stays, whatever happens."""
 
+import errno
 import gzip
 import json
+import os
 from base64 import b64decode, b64encode
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.drivers.local import LocalCatalog
-from events.errors import SettingsError
+from events.errors import SettingsError, StoreUnavailable
 from events.layout import parse_key
 from events.registry import REGISTRY
 from playlake.workshop import Workshop
@@ -336,6 +339,22 @@ def test_of_a_file_that_cannot_be_read_nothing_is_proven_and_the_rest_is_done(to
     assert work.passes[-1].holding == []
     lake.pop(key, None)
     assert named_ids(lake) == LEFT
+
+
+def test_nothing_is_proven_where_a_folder_cannot_be_listed(tmp_path, monkeypatch):
+    store = FileStore(tmp_path)
+    filled(store, store)
+    look = erasure(store, store)
+    listing = os.scandir
+
+    def denied(folder):
+        if Path(folder).name == "raw":
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return listing(folder)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    with pytest.raises(StoreUnavailable, match=r"cannot list .*/raw: Permission denied"):
+        look.look()
 
 
 def test_progress_is_told_to_the_last_byte():

@@ -2,6 +2,7 @@
 
 import time
 
+import httpx
 import pytest
 
 from events.errors import StreamUnavailable
@@ -22,3 +23,25 @@ def test_where_one_request_fails_those_that_wait_are_not_sent(monkeypatch):
     with pytest.raises(StreamUnavailable):
         feed.feed_url(iter(range(4 * feed.CONNECTIONS)), "http://collector.example")
     assert len(sent) <= 2 * feed.CONNECTIONS
+
+
+def test_a_collector_that_takes_nothing_now_is_said_to_without_how_long_it_was_tried():
+    refusing = httpx.MockTransport(lambda _request: httpx.Response(503))
+    with (
+        httpx.Client(transport=refusing) as client,
+        pytest.raises(StreamUnavailable, match="answers 503: it takes no events now"),
+    ):
+        feed._greet(client, "http://collector.example/events")
+
+
+def test_a_host_that_never_answers_has_not_broken_off():
+    """Nothing was sent: it may be tried again."""
+
+    def drop(_request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectTimeout("timed out")
+
+    with (
+        httpx.Client(transport=httpx.MockTransport(drop)) as client,
+        pytest.raises(StreamUnavailable, match="does not answer: timed out"),
+    ):
+        feed._greet(client, "http://collector.example/events")

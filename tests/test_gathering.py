@@ -3,9 +3,12 @@
 import base64
 import gzip
 import json
+from dataclasses import replace
+
+import pytest
 
 from tests.records import ARRIVED, lines
-from tests.shard import STOPPED, Lake, ids, record_at, records
+from tests.shard import STOPPED, Lake, consumer, ids, lines_of, record_at, records
 from transform.committing import Writer
 from transform.consumer import Habits, Limits, ShardConsumer
 from transform.gathering import Gathering, StreamRecord
@@ -35,6 +38,47 @@ def test_a_record_that_cannot_be_processed_is_filed_and_takes_no_neighbour_with_
     (line,) = gzip.decompress(lake[key]).splitlines()
     assert json.loads(line)["rawData"] == record_at(1).data
     assert json.loads(line)["errorMessage"] == "RuntimeError: a fault in the transform"
+
+
+def test_memory_that_ran_out_is_no_fault_of_a_records():
+    class Poor(Processor):
+        def process(self, given, now_ms):
+            raise MemoryError
+
+    lake = Lake()
+    shard = ShardConsumer(
+        Ledger(lake, "plays", "shard-0"), Poor(), Writer(lake, lake, set().update, "plays-shard-0")
+    )
+    shard.start(None)
+    shard.take(records(3))
+    with pytest.raises(MemoryError):
+        shard.flush()
+    assert not lake
+
+
+def test_a_line_without_an_end_does_not_become_one_with_the_next_records():
+    """As others put them; the collector ends each of its lines."""
+    bare = [
+        replace(each, data=base64.b64encode(base64.b64decode(each.data).rstrip(b"\n")).decode())
+        for each in records(3)
+    ]
+    shard = consumer(lake := Lake())
+    shard.start(None)
+    shard.take(bare)
+    shard.flush()
+    assert lake.raw() == lines_of(records(3))
+
+
+def test_the_lines_of_a_stream_are_kept_beside_those_of_one_before_by_its_name():
+    """The first was somewhere else, and its standing was deleted, as `OtherStream` says."""
+    lake = Lake()
+    for given in (records(3), records(6)[3:]):
+        shard = consumer(lake)
+        shard.start(None)
+        shard.take(given)
+        shard.flush()
+        del lake["consumed/plays/shard-0.json"]
+    assert lake.raw() == lines_of(records(6))
 
 
 def test_chunks_give_the_rows_that_one_batch_gives():

@@ -29,9 +29,10 @@ from playlake.health import (
     Health,
     health_route,
 )
-from playlake.measures import LAG_SECONDS, Measures
+from playlake.measures import LAG_SECONDS, Measures, metrics_route
 from playlake.pipeline import LocalPipeline, Observers
 from playlake.serving import serving_app
+from playlake.upkeep import Upkeep
 from tests.conftest import eventually
 from tests.records import LAB_CLICK, LAB_PLAY
 
@@ -44,6 +45,7 @@ class Machine:
 
     waiting: Backlog = field(default_factory=Backlog)
     alive: bool = True
+    kept_up: bool = True
     free: int = 10 * FREE_BYTES
     refuses: Exception | None = None
     writes: int = 0
@@ -60,6 +62,9 @@ class Machine:
 
     def delivering(self) -> bool:
         return self.alive
+
+    def keeping_up(self) -> bool:
+        return self.kept_up
 
     def free_bytes(self) -> int:
         return self.free
@@ -89,6 +94,7 @@ def test_a_machine_that_is_well_is_ready_and_says_what_was_measured():
             "checks": {
                 "spool": {"ok": True},
                 "delivery": {"ok": True},
+                "upkeep": {"ok": True},
                 "waiting": {"ok": True, "records": 3, "oldest_seconds": 1.5},
                 "disk": {"ok": True, "free_bytes": 10 * FREE_BYTES},
             },
@@ -106,6 +112,7 @@ SECRET_PATH = "/home/ann/lake/spool.db"
         (Machine(refuses=TimeoutError("no transaction in 5 s")), "spool", "no transaction"),
         (Machine(refuses=StreamUnavailable(f"cannot write {SECRET_PATH}")), "spool", "the log"),
         (Machine(alive=False), "delivery", "Start it again"),
+        (Machine(kept_up=False), "upkeep", "Start it again"),
         (Machine(Backlog(1, 9, NOW - int(OLDEST_SECONDS * 1_000) - 1)), "waiting", "300 s"),
         (Machine(free=FREE_BYTES - 1), "disk", "make room"),
     ],
@@ -142,7 +149,8 @@ def test_asked_often_it_looks_once_a_second_and_then_again():
     assert machine.writes == 3
 
 
-def test_a_slow_look_holds_up_only_who_asks_for_it():
+@pytest.mark.parametrize("path", ["/healthz", "/metrics"])
+def test_a_slow_look_holds_up_only_who_asks_for_it(path):
     looking, looked = threading.Event(), threading.Event()
 
     class Slow(Machine):
@@ -150,12 +158,21 @@ def test_a_slow_look_holds_up_only_who_asks_for_it():
             looking.set()
             assert looked.wait(10)
 
+        def families(self) -> list[Family]:
+            self.write()
+            return []
+
     async def other(_request):
         return PlainTextResponse("served")
 
-    app = Starlette(routes=[health_route(health(Slow())), Route("/other", other)])
-    with serving_app(app) as url:
-        asking = threading.Thread(target=lambda: httpx.get(f"{url}/healthz", timeout=10))
+    slow = Slow()
+    routes = [
+        health_route(health(slow)),
+        metrics_route(slow.families, None),
+        Route("/other", other),
+    ]
+    with serving_app(Starlette(routes=routes)) as url:
+        asking = threading.Thread(target=lambda: httpx.get(f"{url}{path}", timeout=10))
         asking.start()
         assert looking.wait(5)
         assert httpx.get(f"{url}/other", timeout=5).text == "served"
@@ -165,7 +182,7 @@ def test_a_slow_look_holds_up_only_who_asks_for_it():
 
 def test_a_folder_is_probed_by_writing_and_nothing_stays_of_it(tmp_path):
     with Spool(tmp_path / "spool.db") as spool:
-        probe = FolderProbe(tmp_path, spool, lambda: True)
+        probe = FolderProbe(tmp_path, spool, lambda: True, lambda: True)
         spool.put([b"{}\n"])
         before = sorted(tmp_path.iterdir())
         for _ in range(3):
@@ -178,7 +195,7 @@ def test_a_folder_is_probed_by_writing_and_nothing_stays_of_it(tmp_path):
 def test_a_spool_that_takes_nothing_any_more_is_seen_though_the_disk_is_well(tmp_path):
     spool = Spool(tmp_path / "spool.db")
     spool.close()
-    probe = FolderProbe(tmp_path, spool, lambda: True)
+    probe = FolderProbe(tmp_path, spool, lambda: True, lambda: True)
     report = Health(probe, lambda: NOW).report()
     assert report.answer()[1]["data"]["checks"]["spool"]["ok"] is False
 
@@ -186,7 +203,7 @@ def test_a_spool_that_takes_nothing_any_more_is_seen_though_the_disk_is_well(tmp
 def test_a_folder_that_is_gone_is_not_ready(tmp_path):
     (data := tmp_path / "data").mkdir()
     with Spool(tmp_path / "spool.db") as spool:
-        probe = FolderProbe(data, spool, lambda: True)
+        probe = FolderProbe(data, spool, lambda: True, lambda: True)
         data.rmdir()
         status, body = Health(probe, lambda: NOW).report().answer()
     assert status == 503
@@ -194,13 +211,26 @@ def test_a_folder_that_is_gone_is_not_ready(tmp_path):
     assert body["data"]["checks"]["disk"]["ok"] is False
 
 
-def test_the_delivery_is_alive_from_its_start_to_its_end(tmp_path):
+def test_delivery_and_upkeep_are_alive_from_their_start_to_their_end(tmp_path):
     with LocalPipeline(DataFolder(tmp_path)) as pipeline:
         background = pipeline.start()
-        assert not background.delivering
+        assert (background.delivering, background.keeping_up) == (False, False)
         with background:
             assert background.delivering
-        assert not background.delivering
+            assert background.keeping_up
+        assert (background.delivering, background.keeping_up) == (False, False)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_upkeep_that_has_ended_is_told_while_the_delivery_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(Upkeep, "compact_due", lambda _upkeep: 1 / 0)
+
+    def upkeep_has_ended():
+        assert not background.keeping_up
+
+    with LocalPipeline(DataFolder(tmp_path)) as pipeline, pipeline.start() as background:
+        eventually(upkeep_has_ended)
+        assert background.delivering
 
 
 # --- the text ---
@@ -297,7 +327,8 @@ def test_what_is_no_table_of_ours_is_not_counted():
 def test_dev_is_healthy_and_counts_what_it_did(dev):
     body = httpx.get(f"{dev.url}/healthz").json()
     assert body["data"]["status"] == "ok"
-    assert body["data"]["checks"].keys() == {"spool", "delivery", "waiting", "disk"}
+    checks = ["spool", "delivery", "upkeep", "waiting", "disk"]
+    assert list(body["data"]["checks"]) == checks
     dev.post([LAB_PLAY, {**LAB_PLAY, "started_at": "0"}, LAB_CLICK])
     httpx.post(f"{dev.url}/events", content=b"{")
     httpx.get(f"{dev.url}/events")

@@ -1,6 +1,7 @@
 """Leave to mend a lake: one at a time, and no longer than its holder lives."""
 
 import threading
+import time
 
 import pytest
 
@@ -8,6 +9,7 @@ from playlake.compacting import lease as module
 from playlake.compacting.lease import KEY, SECONDS, Busy, Lease, LeaseLost
 from tests.glue_double import Clock
 from tests.memory_store import Memory
+from transform.store import Version
 
 
 def test_who_comes_while_somebody_has_it_waits_until_that_one_has_ended():
@@ -71,6 +73,37 @@ def test_whoever_cannot_renew_it_goes_no_step_further():
         clock.now += SECONDS
         with pytest.raises(LeaseLost):
             held.check()
+
+
+def test_whoever_slept_with_the_machine_goes_no_step_further(monkeypatch):
+    """The clock that most are told by stands still meanwhile."""
+    slept = 0.0
+    sleepless = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    told = time.clock_gettime
+    monkeypatch.setattr(
+        time, "clock_gettime", lambda clock: told(clock) + slept * (clock == sleepless)
+    )
+    with Lease(Memory(), "forget on a laptop").held() as held:
+        held.check()
+        slept = 3_600
+        with pytest.raises(LeaseLost):
+            held.check()
+
+
+def test_a_lease_is_counted_from_when_it_was_asked_for_and_not_from_a_late_answer():
+    clock = Clock()
+
+    class Slow(Memory):
+        def save(self, key: str, data: bytes, seen: Version | None) -> Version:
+            saved = super().save(key, data, seen)
+            clock.now += SECONDS  # others have watched it for so long
+            return saved
+
+    with (
+        Lease(Slow(), "forget", clock=clock, sleep=clock.sleep).held() as held,
+        pytest.raises(LeaseLost),
+    ):
+        held.check()
 
 
 def test_a_lease_is_renewed_as_long_as_it_is_held(monkeypatch):

@@ -1,11 +1,13 @@
 """How an answer is printed where somebody reads it."""
 
+import json
 import sys
 
 import pytest
 
+from catalog.answer import AnswerColumn
 from playlake.cli.options import Format
-from playlake.cli.rendering import render_listing
+from playlake.cli.rendering import Listing, render, render_listing
 
 
 def printed(capsys, monkeypatch, columns, width):
@@ -41,3 +43,27 @@ def test_a_terminal_obeys_nothing_that_a_client_sent(capsys, monkeypatch, output
     out = capsys.readouterr().out
     assert ("\\u202egnp" in out) is is_terminal
     assert any(char in out for char in "\x1b\x9b\u202e") is not is_terminal
+
+
+@pytest.mark.parametrize("width", [80, 20])
+def test_names_and_ids_are_shown_as_they_are(capsys, monkeypatch, width):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "dumb")
+    heads = ["[ms]", "[/]", "\x1b:tv:"]
+    render_listing(dict.fromkeys(heads, "varchar"), [("urn:tv:42", "[/]", "[b]")], Format.TABLE)
+    out = capsys.readouterr().out
+    for shown in ("[ms]", "[/]", "\\u001b:tv:", "urn:tv:42", "[b]"):
+        assert shown in out
+
+
+def test_what_begins_a_line_is_shown(capsys):
+    render_listing({"video_id": "varchar"}, [("a\u2028b\u2029c\x85d",)], Format.TABLE)
+    assert "a\\u2028b\\u2029c\\u0085d" in capsys.readouterr().out
+
+
+def test_each_column_has_a_name_of_its_own_in_json(capsys):
+    columns = tuple(AnswerColumn(name, "bigint") for name in ("a", "a", "a_1", "a"))
+    render(Listing(columns, iter([(1, 2, 3, 4)])), Format.JSON)
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row == {"a": 1, "a_2": 2, "a_1": 3, "a_3": 4}

@@ -5,7 +5,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -14,10 +14,13 @@ from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
 from events.registry import REGISTRY
 from playlake.auditing.absences import cutoffs
+from playlake.cli.opening import opened_workshop
+from playlake.compacting import lease
+from playlake.deployment import Deployed
 from playlake.folder import DataFolder
 from playlake.retention import Retention, first_kept
 from playlake.workshop import Workshop
-from tests.conftest import begun_playlake, run_playlake
+from tests.conftest import begun_playlake, eventually, run_playlake
 from tests.deployed import BUCKET, DATABASE, NAME, OUTPUTS, cloud
 from tests.memory_store import Killed
 from tests.records import LAB_PLAY, record
@@ -218,6 +221,34 @@ def test_its_process_killed_at_random_and_run_again_it_does_the_rest(folder):
         assert counted(folder) in (DAYS, 2)
     assert run_playlake("retain", "--days", 1, "--yes", "--data", folder.root).code == 0
     assert (counted(folder), set(held(folder).values())) == (2, {2})
+
+
+def has_lost_the_lease(shop):
+    with suppress(lease.LeaseLost):
+        list(shop.archive.keys("nothing/"))
+        raise AssertionError("it has it still")
+
+
+def test_whoever_has_lost_the_lease_on_a_deployed_lake_drops_nothing(monkeypatch):
+    """A laptop that was closed, say: the hourly compaction has it by then, and is at work."""
+    monkeypatch.setattr(lease, "SECONDS", 5)
+    with cloud() as aws:
+        aws.deploy(NAME, OUTPUTS)
+        aws.make_lake()
+        for name, value in aws.environment().items():
+            monkeypatch.setenv(name, value)
+        s3 = aws.client("s3")
+        for key, data in objects():
+            s3.put_object(Bucket=BUCKET, Key=key, Body=data)
+        with opened_workshop(Deployed("demo")) as shop:
+            retention = Retention(shop, first_kept(TODAY, 2), TABLES, archive=True)
+            expired = retention.expired()
+            s3.put_object(Bucket=BUCKET, Key=lease.KEY, Body=b'{"holder": "the hourly one"}')
+            eventually(lambda: has_lost_the_lease(shop), seconds=2 * lease.SECONDS)
+            with pytest.raises(lease.LeaseLost, match="another one mends the lake now"):
+                retention.drop(expired, lambda _seconds: None)
+        listed = {each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET)["Contents"]}
+    assert {key for key, _ in objects()} <= listed
 
 
 def test_of_a_deployed_stack_partitions_and_objects_go_together():

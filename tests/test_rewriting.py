@@ -14,6 +14,7 @@ from events.registry import REGISTRY
 from playlake.workshop import Workshop
 from tests.memory_store import Killed, Memory
 from tests.records import ARRIVED, LAB_PLAY, record
+from transform import rewriting
 from transform.compaction import compact
 from transform.drivers.file_store import FileStore
 from transform.parquet import data_objects
@@ -43,7 +44,7 @@ def test_what_is_left_is_a_file_that_says_what_it_replaces():
     store = Memory()
     key = put(store, ("a", 1), ("b", 2), ("c", 1))
     done = without(store, key, of(1))
-    assert (done.replaced, done.left, done.rows["event_id"].to_pylist()) == (key, 1, ["a", "c"])
+    assert (done.replaced, done.left, done.gone.to_pylist()) == (key, 1, ["a", "c"])
     assert ids(store, done.added[0]) == ["b"]
     metadata = pq.ParquetFile(pa.BufferReader(store.get(done.added[0]))).metadata.metadata
     assert json.loads(metadata[b"playlake.replaces"]) == [key]
@@ -57,6 +58,20 @@ def test_a_file_of_which_nothing_goes_stays_and_one_of_which_all_goes_has_no_suc
     assert without(store, key, of(1)).added == ()
     with pytest.raises(KeyError):
         without(store, "video_play_events/dt=2018-08-29/part-0.parquet", of(1))
+
+
+def test_a_file_is_read_and_written_some_rows_at_a_time(monkeypatch):
+    monkeypatch.setattr(rewriting, "stretch_rows", lambda _table, _files: 2)
+    store = Memory()
+    key = put(
+        store, *((each, user) for each, user in zip("abcdefg", (1, 1, 2, 1, 2, 2, 1), strict=True))
+    )
+    done = without(store, key, of(1))
+    file = pq.ParquetFile(pa.BufferReader(store.get(done.added[0])))
+    assert (done.gone.to_pylist(), done.left) == (["a", "b", "d", "g"], 3)
+    assert ids(store, done.added[0]) == ["c", "e", "f"]
+    groups = [file.metadata.row_group(each).num_rows for each in range(file.num_row_groups)]
+    assert groups == [1, 2]
 
 
 @settings(max_examples=60, deadline=None)

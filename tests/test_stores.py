@@ -1,5 +1,7 @@
 """One behaviour suite for every driver of the store port."""
 
+import errno
+import os
 import subprocess
 import sys
 import textwrap
@@ -75,6 +77,32 @@ def test_a_bucket_that_is_not_there_is_unavailable(s3):
         gone.put("a", b"")
     with pytest.raises(StoreUnavailable, match="cannot list s3://nowhere/"):
         list(gone.keys())
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EMFILE, errno.EIO])
+def test_a_folder_that_cannot_be_listed_is_not_empty(tmp_path, monkeypatch, code):
+    store = FileStore(tmp_path)
+    store.put("a/b/c", b"")
+
+    def failing(_folder):
+        raise OSError(code, os.strerror(code), str(tmp_path / "a"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", failing)
+        with pytest.raises(StoreUnavailable, match=f"cannot list .*/a: {os.strerror(code)}"):
+            list(store.keys("a/"))
+    assert list(store.keys("a/")) == ["a/b/c"]
+
+
+def test_what_is_no_object_is_not_listed(tmp_path):
+    store = FileStore(tmp_path)
+    store.put("a/1", b"data")
+    (tmp_path / "a" / "folder").mkdir()
+    (tmp_path / "a" / "gone").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "a" / "pipe")
+    (tmp_path / ".writing" / "half").write_bytes(b"")
+    assert [(each.key, each.bytes) for each in store.entries()] == [("a/1", 4)]
+    assert list(store.keys("a/1/")) == list(store.keys(".writing/")) == []
 
 
 def test_the_object_that_was_there_first_stays(store):

@@ -48,7 +48,9 @@ class Writer:
         return Totals(1, batch.records, batch.rows, len(keys))
 
     def _key(self, prefix: str, batch: Gathered) -> str:
-        return archive_key(prefix, batch.arrived_ms, f"{self.name}-{batch.after or 'start'}")
+        # Where nothing is before it, another stream of the name may have begun here on that day.
+        after = batch.after or f"start-{batch.through}"
+        return archive_key(prefix, batch.arrived_ms, f"{self.name}-{after}")
 
 
 def _not_there(each: DataObject, lake: Store, before: Before) -> Iterable[DataObject]:
@@ -71,7 +73,12 @@ def _not_there(each: DataObject, lake: Store, before: Before) -> Iterable[DataOb
         yield each
         return
     rows, _ = read_parquet(each.data)
-    left = absent(rows, others, EventIds(lake))
+    try:
+        left = absent(rows, others, EventIds(lake))
+    except KeyError:
+        # Compaction made one of those files part of another since they were listed.
+        yield from _not_there(each, lake, before)
+        return
     if len(left) == len(rows):
         yield each
     elif len(left):

@@ -102,6 +102,7 @@ class ShardConsumer:
         self._clock = habits.clock
         self._gathering = self._gather(None)
         self._since = 0.0
+        self._arrived_ms = 0
 
     @property
     def standing(self) -> Standing:
@@ -132,7 +133,7 @@ class ShardConsumer:
         """
         committed = None
         for record in records:
-            if self._was_committed(record):
+            if self._was_committed(record) or self._was_gathered(record):
                 continue
             if self._beyond(record.place):
                 committed = self._commit()
@@ -174,6 +175,11 @@ class ShardConsumer:
             )
         return True
 
+    def _was_gathered(self, record: StreamRecord) -> bool:
+        # An event without an id of its own would get two of them in one batch.
+        through = self._gathering.through
+        return through is not None and record.place <= through
+
     def _before(self, gathered: Gathered) -> Before:
         standing = self.standing
         if standing.begun is None:
@@ -187,6 +193,7 @@ class ShardConsumer:
     def _add(self, record: StreamRecord) -> None:
         if not self._gathering.records:
             self._since = self._clock.monotonic()
+        self._arrived_ms = max(self._arrived_ms, record.arrived_ms)
         self._gathering.add(record)
 
     def _beyond(self, place: Place) -> bool:
@@ -229,7 +236,9 @@ class ShardConsumer:
             self._ledger.begin(gathered.through, gathered.records)
         written = self._write(gathered, before)
         through = begun or gathered.through
-        self._ledger.complete(through, self._clock.wall_ms(), written)
+        # By a clock that is behind, what is committed would be older than its own records.
+        now_ms = max(self._clock.wall_ms(), self._arrived_ms)
+        self._ledger.complete(through, now_ms, written)
         self._habits.on_committed(
             Committed(
                 self._shard,

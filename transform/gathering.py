@@ -145,13 +145,15 @@ class Gathering:
             return
         try:
             good = self._take(chunk)
+        except MemoryError:
+            raise  # no record's fault: whoever reads them next has more
         except Exception:
             # Data never raises. If it does, it is one record's, and its neighbours are not lost.
             _logger.exception("%d records could not be processed together", len(chunk))
             good = [record for record in chunk if self._taken_alone(record)]
         if not self._keep_raw:
             return
-        lines = b"".join(pybase64.b64decode(record.data) for record in good)
+        lines = b"".join(map(_lines, good))
         # Members of one gzip file are read as one. No clock: the same records, the same bytes.
         self._raw.append(igzip.compress(lines, _GZIP_LEVEL, mtime=0))
         self.held += len(self._raw[-1])
@@ -170,10 +172,19 @@ class Gathering:
     def _taken_alone(self, record: StreamRecord) -> bool:
         try:
             return bool(self._take([record]))
+        except MemoryError:
+            raise
         except Exception as error:
             _logger.exception("record %s cannot be processed", record.place)
             self._failed.append(Unprocessable(record, f"{type(error).__name__}: {error}"))
             return False
+
+
+def _lines(record: StreamRecord) -> bytes:
+    """A record's lines as the archive has them. The last one of a record that no collector made may
+    lack its end, and would become one with the next record's first."""
+    lines = pybase64.b64decode(record.data)
+    return lines + b"\n" if lines and not lines.endswith(b"\n") else lines
 
 
 def _merged(name: str, parts: Sequence[pa.Table]) -> pa.Table:

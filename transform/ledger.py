@@ -104,7 +104,7 @@ class Ledger:
     def load(self) -> Standing:
         """The standing as it is now. Raises OtherStream, and `events.errors.StoreUnavailable`."""
         self._seen = self._store.load(self._key)
-        self.standing = Standing() if self._seen is None else decode(self._seen.data)
+        self.standing = Standing() if self._seen is None else decode(self._seen.data, self._key)
         if self._arn and self.standing.arn not in ("", self._arn):
             raise OtherStream(
                 f"{self._key} says how far {self.standing.arn} is in this lake, and this is"
@@ -151,6 +151,10 @@ class Ledger:
         self.standing = standing
 
 
+class _Formatted(msgspec.Struct):
+    format: int
+
+
 class _Written(msgspec.Struct, omit_defaults=True):
     """A standing as JSON. `nonce` makes each write differ from every other."""
 
@@ -190,27 +194,40 @@ def shards_under_way(store: Archive) -> Iterator[str]:
     """The keys of the standings that say that a batch is begun. Raises PlaylakeError."""
     for key in store.keys(f"{_FOLDER}/"):
         found = store.load(key)
-        if found is not None and decode(found.data).begun is not None:
+        if found is not None and decode(found.data, key).begun is not None:
             yield key
 
 
-def decode(data: bytes) -> Standing:
-    """The inverse of `encode`. Raises PlaylakeError for what a newer playlake wrote, or nobody."""
+def decode(data: bytes, key: str) -> Standing:
+    """The inverse of `encode`, of the object `key`. Raises PlaylakeError for what a newer playlake
+    wrote, or nobody."""
     try:
+        # Its format first: a newer one may have other things under the same names.
+        made = msgspec.json.decode(data, type=_Formatted).format
+        if made != FORMAT:
+            raise PlaylakeError(
+                f"{key} has the format {made}; this playlake knows {FORMAT}: run the newer one that"
+                " wrote it."
+            )
         found = msgspec.json.decode(data, type=_Written)
-    except msgspec.DecodeError as error:
-        raise PlaylakeError(f"a shard's standing cannot be read: {error}") from error
-    if found.format != FORMAT:
+        through, begun = map(_place, (found.through, found.begun))
+    except (msgspec.DecodeError, ValueError) as error:
         raise PlaylakeError(
-            f"a shard's standing has the format {found.format}; this playlake knows {FORMAT}:"
-            " run the newer one that wrote it."
-        )
+            f"{key}, which says how far its shard is in this lake, cannot be read: {error}. Put"
+            " back what it was. Where nobody knows, delete it and give this lake's consumers"
+            " another --application: what the stream still has is read again, and compaction drops"
+            " what is there twice."
+        ) from error
     return Standing(
-        None if found.through is None else Place.parse(found.through),
-        None if found.begun is None else Place.parse(found.begun),
+        through,
+        begun,
         found.ended,
         found.committed_ms,
         found.totals,
         found.begun_records,
         found.arn,
     )
+
+
+def _place(text: str | None) -> Place | None:
+    return None if text is None else Place.parse(text)

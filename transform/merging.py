@@ -67,8 +67,8 @@ def survey(
     `beside` them, which stays as it is. A stretch has about `most_rows` or, where they are large,
     fewer. Raises ValueError."""
     names = ("event_id", "received_at", *table.sort_by)
-    stretch_rows = _stretch_rows(table, files, most_rows)
-    step = max(1, stretch_rows // _SAMPLES)
+    at_once = stretch_rows(table, files, most_rows)
+    step = max(1, at_once // _SAMPLES)
     seen, samples = [_PLACES.empty_table()], [_no_rows(table, table.sort_by)]
     for number, file in enumerate(files):
         start = 0
@@ -91,7 +91,7 @@ def survey(
     staying = _staying(rows, dropped)
     del rows, seen, gone  # as much as all else
     ends = _ends(pa.concat_tables(samples), table.sort_by)
-    return Survey(len(staying), digest(staying), dropped, ends, stretch_rows)
+    return Survey(len(staying), digest(staying), dropped, ends, at_once)
 
 
 def merged(
@@ -235,7 +235,7 @@ def _not_after(rows: pa.Table, sort_by: Sequence[str], end: Sequence[Any]) -> An
     return within
 
 
-def _stretch_rows(table: Table, files: Sequence[DataRows], most_rows: int) -> int:
+def stretch_rows(table: Table, files: Sequence[DataRows], most_rows: int = STRETCH_ROWS) -> int:
     """How many rows of these files are held at once, by the size of those they begin with."""
     rows, size = 1, 1.0
     for file in files:

@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from events.arrow import schema
 from events.layout import REPLACES, object_key, parse_key
 from events.registry import REGISTRY
-from transform.parquet import GROUP_ROWS, digest, written
+from transform.merging import stretch_rows
+from transform.parquet import digest, written
 from transform.reading import DataRows
 from transform.store import Store
 
@@ -32,8 +33,8 @@ class Rewritten:
     replaced: str
     added: tuple[str, ...]
     """The key of what is left; none when nothing is."""
-    rows: pa.Table
-    """What was taken out."""
+    gone: pa.ChunkedArray
+    """The ids of the events that were taken out."""
     left: int
 
 
@@ -48,21 +49,25 @@ def without(store: Store, key: str, drop: Drop) -> Rewritten | None:
     assert parsed is not None, "a data file's key"
     table = REGISTRY.table(parsed[0])
     file = DataRows(store.get(key), table)
-    columns = schema(table)
-    gone, ids = columns.empty_table(), pa.chunked_array([], pa.string())
-    for rows in file.batches(columns.names, GROUP_ROWS):
+    columns, at_once = schema(table), stretch_rows(table, [file])
+    gone = left = pa.chunked_array([], pa.string())
+    for rows in file.batches(columns.names, at_once):
         dropped = drop(rows)
-        gone = pa.concat_tables([gone, rows.filter(dropped)])
-        left = rows["event_id"].filter(pc.invert(dropped))
-        ids = pa.chunked_array([*ids.chunks, *left.chunks], pa.string())
+        gone = _more(gone, rows["event_id"].filter(dropped))
+        left = _more(left, rows["event_id"].filter(pc.invert(dropped)))
     if not len(gone):
         return None
-    if not len(ids):
+    if not len(left):
         return Rewritten(key, (), gone, 0)
-    added = object_key(*parsed, _name(key, ids))
-    parts = (rows.filter(pc.invert(drop(rows))) for rows in file.batches(columns.names, GROUP_ROWS))
-    store.put(added, written(columns, parts, len(ids), {REPLACES: json.dumps([key])}))
-    return Rewritten(key, (added,), gone, len(ids))
+    added = object_key(*parsed, _name(key, left))
+    kept = (rows.filter(pc.invert(drop(rows))) for rows in file.batches(columns.names, at_once))
+    parts = (rows for rows in kept if len(rows))  # no row group without a row
+    store.put(added, written(columns, parts, len(left), {REPLACES: json.dumps([key])}))
+    return Rewritten(key, (added,), gone, len(left))
+
+
+def _more(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pa.chunked_array([*ids.chunks, *others.chunks], pa.string())
 
 
 def _name(key: str, left: pa.ChunkedArray) -> str:

@@ -97,7 +97,10 @@ class Archive:
 
     def _read(self, day: date, held: dict[date, Arrivals]) -> None:
         for prefix in (RAW, FAILED):
-            for key in list(self.store.keys(f"{prefix}/dt={day}/")):
+            folder = f"{prefix}/dt={day}/"
+            # Hidden ones are nobody's archive: a Mac leaves a .DS_Store where it showed a folder.
+            keys = [key for key in self.store.keys(folder) if not key.startswith(f"{folder}.")]
+            for key in keys:
                 for found, ids, unnamed in self._by_day(key, day):
                     arrivals = held.setdefault(found, Arrivals())
                     lines = arrivals.raw if prefix == RAW else arrivals.failed

@@ -186,11 +186,18 @@ def _look_for(day: date, came: Arrivals, lake: LakeIds, due: int) -> Sought:
     for place in near:
         sought.meet(lake.read(*place))
     for place in far:
-        enough = sought.extra >= came.unnamed and _accounted(came, sought) >= due
-        if enough and not len(sought.absent()):
+        if _is_all_found(came, sought, due):
             break
         sought.meet(lake.read(*place))
+    if not _is_all_found(came, sought, due):
+        for place in lake.appeared():  # the archive was read after the lake's days were listed
+            sought.meet(lake.read(*place))
     return sought
+
+
+def _is_all_found(came: Arrivals, sought: Sought, due: int) -> bool:
+    enough = sought.extra >= came.unnamed and _accounted(came, sought) >= due
+    return enough and not len(sought.absent())
 
 
 def _accounted(came: Arrivals, sought: Sought) -> int:

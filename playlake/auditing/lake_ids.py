@@ -47,6 +47,11 @@ class LakeIds:
             self._partitions = sorted(found, reverse=True)
         return self._partitions
 
+    def appeared(self) -> list[tuple[str, str]]:
+        """Those that are there by now and were not when `partitions` was asked first, or this."""
+        before, self._partitions = set(self.partitions()), None
+        return [each for each in self.partitions() if each not in before]
+
     def concerns(self, dt: str, table: str, since_ms: int, until_ms: int) -> bool:
         """Whether the partition may hold rows received from `since_ms` to `until_ms`."""
         first, last = self._spans.get((dt, table), (since_ms, until_ms))

@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from events.errors import SettingsError, Unavailable
 from playlake.cli.opening import opened
 from playlake.cli.options import Format, OutputFormat, Since, Until, UserId, VideoId, today
 from playlake.cli.rendering import render, render_listing, scanned_text, write_csv
+from playlake.cli.terminal import Plain
 from playlake.cli.where import Where, anywhere
 from playlake.days import day_range
 
 if TYPE_CHECKING:
     from catalog.answer import Answer
     from catalog.named import NamedQuery
-    from catalog.port import Value
+    from catalog.port import Engine, Value
 
 
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
@@ -66,7 +66,7 @@ def report(
         return
     named = _find(name)
     arguments = _arguments(named, since, until, {"user_id": user_id, "video_id": video_id})
-    with opened(where) as lake, lake.engine.query(named.sql, parameters=arguments) as answer:
+    with opened(where) as lake, _asked(lake.engine, named, arguments) as answer:
         render(answer, output, title=f"{named.title}\n[dim not bold]{named.description}[/]")
 
 
@@ -83,11 +83,16 @@ def export(
     """Write a report to a CSV file, every row of it."""
     named = _find(name)
     arguments = _arguments(named, since, until, {"user_id": user_id, "video_id": video_id})
-    with opened(where) as lake, lake.engine.query(named.sql, parameters=arguments) as answer:
+    with opened(where) as lake, _asked(lake.engine, named, arguments) as answer:
         rows = _write_file(answer, csv)
-        console = Console(highlight=False)
+        console = Plain()
         console.print(f"Wrote {rows:,} rows to {escape(str(csv))}.", soft_wrap=True)
         console.print(f"[dim]{scanned_text(answer.scanned)}[/]", soft_wrap=True)
+
+
+def _asked(engine: Engine, named: NamedQuery, arguments: Mapping[str, Value]) -> Answer:
+    # A report always has its days; where they are all there could be, they were asked for.
+    return engine.query(named.sql, parameters=arguments, full_scan=True)
 
 
 def _find(name: str) -> NamedQuery:
@@ -130,8 +135,8 @@ def _arguments(
 
 def _write_file(answer: Answer, path: Path) -> int:
     """Every row, or what was there before. A pipe or a device takes them as they come."""
-    target = path.resolve()  # what a link leads to
-    apart = target.is_file() or not target.exists()
+    apart = path.is_file() or not path.exists()
+    target = path.resolve() if apart else path  # what a link leads to; /dev/stdout to no path
     written = target.with_name(f".{target.name}.{os.getpid()}") if apart else target
     try:
         with written.open("w", encoding="utf-8", newline="") as file:

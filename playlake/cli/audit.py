@@ -17,6 +17,7 @@ from playlake.cli.opening import find_stack, opened
 from playlake.cli.options import Format, OutputFormat, Since, Until, today
 from playlake.cli.progress import Waiting
 from playlake.cli.rendering import render_listing
+from playlake.cli.terminal import Plain
 from playlake.cli.text import printable
 from playlake.cli.where import Where, anywhere
 from playlake.days import day_range
@@ -52,7 +53,7 @@ def audit(
     columns = {"day": "varchar", **dict.fromkeys(_COUNTS, "bigint")}
     rows = [(each.dt, *(getattr(each, name) for name in _COUNTS)) for each in days]
     render_listing(columns, rows, output, title="Accepted events by day of arrival (UTC)")
-    console = Console(highlight=False, stderr=output is not Format.TABLE)
+    console = Plain(stderr=output is not Format.TABLE)
     if first < begins:
         console.print(f"From {begins} on: of days before, the archive has expired.", soft_wrap=True)
     findings = [

@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from playlake.cli.opening import opened_compaction
 from playlake.cli.options import Format, OutputFormat, tables_named
 from playlake.cli.progress import progress
 from playlake.cli.rendering import render_listing
+from playlake.cli.terminal import Plain
 from playlake.cli.text import bytes_text
 from playlake.cli.where import Where, anywhere
 from playlake.days import parse_day
@@ -90,7 +90,7 @@ def _show(swept: Swept, output: Format) -> None:
     for each in swept.compacted:
         days[each.table, each.dt].append(each)
     if not days and output is Format.TABLE:
-        Console(highlight=False).print("There is nothing to compact.", soft_wrap=True)
+        Plain().print("There is nothing to compact.", soft_wrap=True)
         return
     columns = {"table": "varchar", "dt": "varchar", "files": "bigint", "became": "bigint"}
     columns |= {"rows": "bigint", "duplicates": "bigint", "bytes": "bigint"}
@@ -111,7 +111,7 @@ def _rows(days: dict[tuple[str, str], list[Compacted]]) -> Iterator[tuple[str | 
 
 def _show_growth(grown: Sequence[Growth], output: Format) -> None:
     if not grown and output is Format.TABLE:
-        Console(highlight=False).print("No day has more than one file.", soft_wrap=True)
+        Plain().print("No day has more than one file.", soft_wrap=True)
         return
     columns = {"table": "varchar", "dt": "varchar", "files": "bigint", "bytes": "bigint"}
     rows = [(each.table, each.dt, len(each.files), each.bytes) for each in grown]
@@ -119,7 +119,7 @@ def _show_growth(grown: Sequence[Growth], output: Format) -> None:
 
 
 def _complain(swept: Swept, megabytes: int) -> int:
-    console = Console(stderr=True, highlight=False)
+    console = Plain(stderr=True)
     for each in swept.unreadable:
         console.print(
             f"[red]playlake:[/] {each}: one cannot be read, so they stay as they are: the log says"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -31,6 +32,16 @@ if TYPE_CHECKING:
 
 _MEGABYTE = 2**20
 _SOUND_KCL = (3, 5, 3)
+_LONGEST_BATCH_SECONDS = 86_400.0
+"""What was read and is not committed has to be in the stream still, which keeps it for a day."""
+_BEFORE_A_PROFILE = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
+"""Where AWS's SDKs look before they look at AWS_PROFILE. A profile that an option names counts
+before all of them, as it does to the AWS CLI."""
 
 
 class Log(Enum):
@@ -70,7 +81,12 @@ def consume(
         int, typer.Option(min=1, max=1024, help="Commit a shard's batch when it has this size…")
     ] = 128,
     max_seconds: Annotated[
-        float, typer.Option(min=0.1, help="…or when its first record was read so long ago.")
+        float,
+        typer.Option(
+            min=0.1,
+            max=_LONGEST_BATCH_SECONDS,
+            help="…or when its first record was read so long ago.",
+        ),
     ] = 60.0,
     raw: Annotated[
         bool, typer.Option("--raw/--no-raw", help="Archive the events as they came, under raw/.")
@@ -122,11 +138,15 @@ class _Run:
     profile: str | None
     log: Log
 
-    def environment(self) -> dict[str, str]:
-        """What a daemon and its children find AWS by."""
+    def enter(self, environment: MutableMapping[str, str]) -> None:
+        """Make it one in which AWS is found where the session finds it: of this process, so that
+        what is tried here is what daemons and children then have."""
         region = self.source.session.region
-        named = {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
-        return {**os.environ, **named} | ({"AWS_PROFILE": self.profile} if self.profile else {})
+        environment.update({"AWS_REGION": region, "AWS_DEFAULT_REGION": region})
+        if self.profile is not None:
+            environment["AWS_PROFILE"] = self.profile
+            for name in _BEFORE_A_PROFILE:
+                environment.pop(name, None)
 
 
 def _run(run: _Run) -> None:
@@ -141,8 +161,10 @@ def _run(run: _Run) -> None:
     from playlake.drivers.stream_exists import find_stream
 
     program = find_program(os.environ)
+    run.enter(os.environ)
     check(run.settings)
     stream = find_stream(run.source.session, run.settings.stream)
+    _refuse_leases_of_another_stream(run)
     run = replace(run, settings=msgspec.structs.replace(run.settings, arn=stream.arn))
     console = Terminal(highlight=False, stderr=run.log is Log.JSON)
     _greet(console, run, stream.shards, program.version)
@@ -159,6 +181,20 @@ def _run(run: _Run) -> None:
     _take_leave(console, ended)
 
 
+def _refuse_leases_of_another_stream(run: _Run) -> None:
+    from playlake.drivers.shards import of_another_stream
+
+    application = run.settings.application
+    strange = of_another_stream(run.source.session, run.settings.stream, application)
+    if strange:
+        raise SettingsError(
+            f"The leases of {', '.join(strange)} are of a stream {run.settings.stream} that was"
+            f" deleted: KCL would never read this one. Stop the consumers of {application!r} and"
+            f" delete the items of the DynamoDB table {application}, or name another --application;"
+            " the lake goes on where it stands (docs/kinesis.md)."
+        )
+
+
 def _plans(run: _Run, program: Program, folder: Path) -> dict[str, Plan]:
     """How each worker's daemon is started, by the worker's name."""
     import msgspec
@@ -166,14 +202,13 @@ def _plans(run: _Run, program: Program, folder: Path) -> dict[str, Plan]:
     from playlake.consuming.properties import Aws
     from playlake.consuming.worker import plan
 
-    environment = run.environment()
     reached = Aws.from_environment(run.source.session.region, os.environ)
     mine = f"{socket.gethostname()}-{secrets.token_hex(4)}"
     plans = {}
     for number in range(1, run.workers + 1):
         name = f"{mine}-{number}"
         settings = msgspec.structs.replace(run.settings, worker=name, news=str(folder / "news"))
-        plans[name] = plan(program, settings, reached, folder, environment)
+        plans[name] = plan(program, settings, reached, folder, os.environ)
     return plans
 
 
@@ -182,7 +217,21 @@ def _folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="playlake-") as folder:
         if " " in folder:
             raise SettingsError(f"{folder} has a space in it, at which KCL splits: set TMPDIR.")
-        yield Path(folder)
+        with _kept(folder):
+            yield Path(folder)
+
+
+@contextmanager
+def _kept(folder: str) -> Iterator[None]:
+    """Inside, systemd does not clear the folder's files away for their age, as distributions let it
+    after ten days; no daemon starts without them. Source: tmpfiles.d(5), "Age"."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a filesystem without locks is nobody's /tmp
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _observer(run: _Run, console: Terminal) -> Observer:

@@ -18,7 +18,7 @@ def dashboard(where: Where, port: Port = 8090, host: Host = "127.0.0.1") -> None
     from playlake.dashboard.routes import dashboard_routes
     from playlake.site import site
 
-    console = Terminal(highlight=False)
+    console = Terminal()
     with listen(host, port) as listening, desk_over(where, host) as desk:
         url, key = url_of(listening), key_of(host, listening)
         console.print(

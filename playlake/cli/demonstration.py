@@ -18,6 +18,7 @@ from playlake.cli.opening import opened
 from playlake.cli.options import Format, today
 from playlake.cli.rendering import render
 from playlake.cli.simulate import run_simulation
+from playlake.cli.terminal import Plain
 from playlake.folder import DataFolder
 from playlake.lake import Lake
 from playlake.pipeline import LocalPipeline
@@ -40,7 +41,7 @@ _LAB_SQL = (
 
 def demonstrate(data: Path, viewers: int) -> None:
     """Begin `data` anew, fill it, check it and show it."""
-    console = Console(highlight=False)
+    console = Plain()
     began = time.monotonic()
     _begin_anew(data)
     simulation = _simulate(console, data, viewers)

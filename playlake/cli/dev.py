@@ -60,7 +60,7 @@ def dev(
     """
     from ingest.settings import parse_origins
 
-    console = Terminal(highlight=False)
+    console = Terminal()
     _log_to(console)
     origins = parse_origins(allow_origin)
     with listen(host, port) as listening:
@@ -143,7 +143,12 @@ def _watched(
         yield compacted(pipeline.upkeep.compactions)
         yield from waiting(read_backlog(pipeline.spool.path), _now_ms())
 
-    probe = FolderProbe(pipeline.folder.root, pipeline.spool, lambda: background.delivering)
+    probe = FolderProbe(
+        pipeline.folder.root,
+        pipeline.spool,
+        lambda: background.delivering,
+        lambda: background.keeping_up,
+    )
     return [health_route(Health(probe, _now_ms)), metrics_route(families, names_of(host))]
 
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from events.errors import PlaylakeError
 from playlake.cli.opening import open_session
 from playlake.cli.options import Format, OutputFormat
 from playlake.cli.rendering import render_listing
+from playlake.cli.terminal import Plain
 from playlake.cli.where import AwsOptions, aws
 from playlake.diagnosis import Finding, Verdict, failed, has_failed
 from playlake.toolchain import check_tools
@@ -49,7 +49,7 @@ def _aws_findings(where: AwsOptions) -> Iterator[Finding]:
 
 
 def _print(findings: list[Finding]) -> None:
-    console = Console(highlight=False)
+    console = Plain()
     for each in findings:
         verdict = f"[{_COLORS[each.verdict]}]{each.verdict.value:<7}[/]"
         console.print(f"{verdict}  {each.check:<11}  {escape(each.detail)}", soft_wrap=True)

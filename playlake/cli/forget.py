@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from events.errors import SettingsError
 from playlake.cli.opening import opened_workshop
 from playlake.cli.progress import progress
+from playlake.cli.terminal import Plain
 from playlake.cli.where import Where, anywhere
 from playlake.folder import DataFolder
 
@@ -166,7 +166,7 @@ def _give(receipt: Receipt, file: Path | None) -> None:
         file.write_text(text, encoding="utf-8")
     sys.stdout.write(text)
     sys.stdout.flush()
-    console = Console(stderr=True, highlight=False)
+    console = Plain(stderr=True)
     for name in told["left"]:
         console.print(f"left: {escape(name)}", soft_wrap=True)
     for name in told["under_way"]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.markup import escape
 
 from playlake.cli.opening import find_stack
 from playlake.cli.options import Format, OutputFormat
 from playlake.cli.rendering import render_listing
+from playlake.cli.terminal import Plain
 from playlake.cli.where import deployed
 from playlake.deployment import Deployed, described, remark
 
@@ -29,7 +29,7 @@ def info(where: Deployed, output: OutputFormat = Format.TABLE) -> None:
 
 
 def _print(facts: Mapping[str, str], remark: str | None) -> None:
-    console = Console(highlight=False)
+    console = Plain()
     width = max(map(len, facts))
     for name, value in facts.items():
         # A link stays on one line, or nobody could click it.

@@ -6,7 +6,6 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from events.errors import UnknownName
 from events.glue import GLUE_TYPES
@@ -17,6 +16,7 @@ from playlake.cli.newest import newest_rejected
 from playlake.cli.opening import opened
 from playlake.cli.options import Format, OutputFormat, tables_named
 from playlake.cli.rendering import render, render_listing
+from playlake.cli.terminal import Plain
 from playlake.cli.where import Where, anywhere
 
 _TABLE = typer.Argument(help="A table; all of them by default.")
@@ -53,7 +53,7 @@ def rejected(
 @anywhere
 def sync(where: Where) -> None:
     """Make the catalog agree with what lies in the lake, and say what that took."""
-    console = Console(highlight=False)
+    console = Plain()
     with opened(where, repairing=True) as lake:
         synced = lake.catalog.sync()
     for verb, partitions in (("gained", synced.gained), ("lost", synced.lost)):

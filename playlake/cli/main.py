@@ -8,7 +8,6 @@ from io import TextIOWrapper
 from typing import Annotated, cast
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from events.errors import FullScanRefused, PlaylakeError, Unavailable
@@ -28,7 +27,7 @@ from playlake.cli import (
     retain,
     simulate,
 )
-from playlake.cli.terminal import silence
+from playlake.cli.terminal import Plain, silence
 
 EXIT_CODES = {
     0: "done",
@@ -120,7 +119,8 @@ def main() -> None:
         code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
         sys.exit(code or 0)
     except _UsageError as error:
-        _complain(f"{error.format_message()} See `playlake --help`.")  # type: ignore[attr-defined]
+        told = error.format_message().removesuffix(".")  # type: ignore[attr-defined]
+        _complain(f"{told}. See `playlake --help`.")
         sys.exit(2)
     except PlaylakeError as error:
         _complain(str(error))
@@ -138,7 +138,7 @@ def main() -> None:
 
 
 def _complain(sentence: str) -> None:
-    console = Console(stderr=True, highlight=False)
+    console = Plain(stderr=True)
     console.print(f"[red]playlake:[/] {escape(sentence)}", soft_wrap=True)
 
 

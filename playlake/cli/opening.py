@@ -20,6 +20,7 @@ from playlake.folder import DataFolder
 if TYPE_CHECKING:
     from catalog.answer import Answer
     from catalog.drivers.glue import GlueCatalog
+    from catalog.drivers.local import LocalCatalog
     from catalog.port import Engine, Value
     from playlake.cli.where import Where
     from playlake.compacting.relocation import Relocation
@@ -73,7 +74,7 @@ def opened_compaction(where: Where, *, looking: bool) -> Iterator[Compaction]:
     compaction = (
         _stack_compaction(where, looking=looking)
         if isinstance(where, Deployed)
-        else _folder_compaction(where)
+        else _folder_compaction(where, looking=looking)
     )
     with compaction as found:
         yield found
@@ -186,15 +187,22 @@ def _stack_lake(where: Deployed) -> Iterator[Lake]:
 
 
 @contextmanager
-def _folder_workshop(folder: DataFolder) -> Iterator[Workshop]:
+def _owned(folder: DataFolder) -> Iterator[LocalCatalog]:
+    """Whoever owns the spool owns the folder: nobody delivers or compacts beside us."""
     from catalog.drivers.local import LocalCatalog
     from ingest.drivers.spool import Spool
+
+    folder.must_exist()
+    with Spool(folder.spool), LocalCatalog(folder.lake, folder.catalog) as catalog:
+        yield catalog
+
+
+@contextmanager
+def _folder_workshop(folder: DataFolder) -> Iterator[Workshop]:
     from playlake.workshop import Workshop
     from transform.drivers.file_store import FileStore
 
-    folder.must_exist()
-    # Whoever owns the spool owns the folder: nobody delivers or compacts beside us.
-    with Spool(folder.spool), LocalCatalog(folder.lake, folder.catalog) as catalog:
+    with _owned(folder) as catalog:
         yield Workshop(
             str(folder.root),
             FileStore(folder.lake),
@@ -206,21 +214,28 @@ def _folder_workshop(folder: DataFolder) -> Iterator[Workshop]:
 
 
 @contextmanager
-def _folder_compaction(folder: DataFolder) -> Iterator[Compaction]:
-    from playlake.compacting.folder import FolderSwap
+def _folder_compaction(folder: DataFolder, *, looking: bool) -> Iterator[Compaction]:
+    from playlake.compacting.folder import FolderSwap, delete_outlived
+    from transform.drivers.file_store import FileStore
 
-    with _folder_workshop(folder) as shop:
-        shop.sync()
-        yield Compaction(shop.lake, FolderSwap(shop.lake, shop.replace))
+    lake = FileStore(folder.lake)
+    with _owned(folder) as catalog:
+        skipped = catalog.sync().skipped
+        if not looking:
+            delete_outlived(lake, skipped)
+        yield Compaction(lake, FolderSwap(lake, catalog.replace))
 
 
 @contextmanager
 def _stack_workshop(where: Deployed, *, looking: bool) -> Iterator[Workshop]:
+    from playlake.compacting.lease import Guarded
     from playlake.drivers.deployed_lake import LAKE_PREFIX
     from playlake.workshop import Workshop
 
     lake, root, catalog = _stack_stores(where)
-    with nullcontext() if looking else _alone(root, catalog):
+    with nullcontext() if looking else _alone(root, catalog) as relocation:
+        if relocation is not None:
+            lake, root = Guarded(lake, relocation.check), Guarded(root, relocation.check)
         yield Workshop(
             where.name,
             lake,

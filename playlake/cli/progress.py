@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 from rich.status import Status
+
+from playlake.cli.terminal import Plain
 
 PATIENCE_SECONDS = 2.0
 """What is done sooner shows no bar."""
@@ -33,7 +34,7 @@ class Waiting:
             self._status.update(f"{self._label}: {escape(str(news))}")
 
     def __enter__(self) -> Self:
-        self._status = Console(stderr=True).status(self._label)
+        self._status = Plain(stderr=True).status(self._label)
         self._timer = threading.Timer(PATIENCE_SECONDS, self._status.start)
         if sys.stderr.isatty():
             self._timer.start()
@@ -49,7 +50,7 @@ class Waiting:
 @contextmanager
 def progress(label: str, total: float) -> Iterator[Callable[[float], None]]:
     """Give a function that tells how much of `total` is done; on standard error, if a terminal."""
-    bar = Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    bar = Progress(console=Plain(stderr=True), transient=True, disable=not sys.stderr.isatty())
     task = bar.add_task(label, total=total)
     began = time.monotonic()
     shown = False

@@ -3,7 +3,6 @@
 import itertools
 import json
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, Protocol
@@ -16,6 +15,7 @@ from rich.table import Table
 from catalog.answer import AnswerColumn, Row
 from catalog.cost import Scanned
 from playlake.cli.options import Format
+from playlake.cli.terminal import Plain
 from playlake.cli.text import bytes_text, printable, usd_text
 from playlake.values import csv_lines, plain, text
 
@@ -93,16 +93,18 @@ def scanned_text(scanned: Scanned) -> str:
 def _print_table(answer: Printable, title: str | None) -> None:
     # Where nobody's window bounds it, a line stays a line, for grep.
     width = None if sys.stdout.isatty() else 10_000
-    console = Console(width=width, highlight=False)
+    console = Plain(width=width)
     names = [column.name for column in answer.columns]
+    heads = [printable(name) for name in names]
     rows = (
         [escape(_cell(*each)) for each in zip(names, row, strict=True)]
         for row in itertools.islice(answer.rows, MOST_ROWS)
     )
     if len(names) * _NARROWEST > console.width:
-        shown = _print_records(console, names, rows, title)
+        shown = _print_records(console, heads, rows, title)
     else:
-        shown = _print_columns(console, answer.columns, rows, title)
+        numbers = [column.type.startswith(_NUMBERS) for column in answer.columns]
+        shown = _print_columns(console, zip(heads, numbers, strict=True), rows, title)
     if next(answer.rows, None) is not None:
         console.print(f"The first {shown:,} rows; --format csv gives all of them.")
     if not shown:
@@ -113,12 +115,15 @@ def _print_table(answer: Printable, title: str | None) -> None:
 
 
 def _print_columns(
-    console: Console, columns: Iterable[AnswerColumn], rows: Iterable[list[str]], title: str | None
+    console: Console,
+    heads: Iterable[tuple[str, bool]],
+    rows: Iterable[list[str]],
+    title: str | None,
 ) -> int:
+    """A row a line; of each column, its head and whether it holds numbers."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
-    for column in columns:
-        number = column.type.startswith(_NUMBERS)
-        table.add_column(column.name, justify="right" if number else "left", overflow="fold")
+    for head, is_number in heads:
+        table.add_column(escape(head), justify="right" if is_number else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
     console.print(table)
@@ -126,16 +131,16 @@ def _print_columns(
 
 
 def _print_records(
-    console: Console, names: Sequence[str], rows: Iterable[list[str]], title: str | None
+    console: Console, heads: Sequence[str], rows: Iterable[list[str]], title: str | None
 ) -> int:
     """A line a value, for more columns than the window has room for beside each other."""
     if title is not None:
         console.print(title, style="bold")
-    shown, width = 0, max(map(len, names))
+    shown, width = 0, max(map(len, heads))
     for shown, row in enumerate(rows, start=1):
         console.print(f"[dim]row {shown:,}[/]")
-        for name, cell in zip(names, row, strict=True):
-            console.print(f"  [dim]{escape(name.ljust(width))}[/]  {cell}", soft_wrap=True)
+        for head, cell in zip(heads, row, strict=True):
+            console.print(f"  [dim]{escape(head.ljust(width))}[/]  {cell}", soft_wrap=True)
     return shown
 
 
@@ -176,9 +181,7 @@ def _print_scanned(answer: Printable) -> None:
     sys.stdout.flush()
     if answer.scanned is None:
         return
-    Console(stderr=True, highlight=False).print(
-        f"[dim]{scanned_text(answer.scanned)}[/]", soft_wrap=True
-    )
+    Plain(stderr=True).print(f"[dim]{scanned_text(answer.scanned)}[/]", soft_wrap=True)
 
 
 def _cell(name: str, value: Any) -> str:
@@ -196,9 +199,12 @@ def _cell(name: str, value: Any) -> str:
 
 def _numbered(names: Sequence[str]) -> list[str]:
     """The names, those that were there before with a number: an object holds each name once."""
-    seen: Counter[str] = Counter()
+    taken, used = set(names), set[str]()
     numbered = []
     for name in names:
-        numbered.append(f"{name}_{seen[name]}" if seen[name] else name)
-        seen[name] += 1
+        free = (f"{name}_{number}" for number in itertools.count(1))
+        once = next(each for each in free if each not in taken) if name in used else name
+        used.add(name)
+        taken.add(once)
+        numbered.append(once)
     return numbered

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from playlake.cli.opening import opened_workshop
 from playlake.cli.options import Format, OutputFormat
 from playlake.cli.progress import progress
 from playlake.cli.rendering import render_listing
+from playlake.cli.terminal import Plain
 from playlake.cli.where import Where, anywhere
 from playlake.days import parse_day
 from playlake.replaying.source import Source, Span
@@ -88,7 +88,7 @@ def replay(
     rows = (row for source, tally in tallies for row in _rows(source, tally))
     render_listing(_COLUMNS, rows, output)
     # Where a program reads, what is for people goes beside.
-    console = Console(highlight=False, stderr=output is not Format.TABLE)
+    console = Plain(stderr=output is not Format.TABLE)
     console.print(_last_line([tally for _, tally in tallies], dry_run), soft_wrap=True)
 
 

@@ -9,13 +9,13 @@ from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from events.errors import SettingsError
 from playlake.cli.opening import opened, opened_workshop
 from playlake.cli.options import Format, tables_named, today
 from playlake.cli.progress import Waiting
 from playlake.cli.rendering import render_listing
+from playlake.cli.terminal import Plain
 from playlake.cli.text import bytes_text
 from playlake.cli.where import Where, anywhere
 from playlake.folder import DataFolder
@@ -62,7 +62,7 @@ def retain(
             _ask(where, kept)
         with Waiting("Dropping"):
             retention.drop(expired, time.sleep)
-    Console(highlight=False).print(f"Freed {_total(expired, rows)}.", soft_wrap=True)
+    Plain().print(f"Freed {_total(expired, rows)}.", soft_wrap=True)
 
 
 def _rows(where: Where, tables: Sequence[str], kept: date) -> dict[tuple[str, str], int | None]:
@@ -80,7 +80,7 @@ def _show(
     dry_run: bool,
 ) -> None:
     if not expired:
-        Console(highlight=False).print(f"Nothing is from before {kept}.", soft_wrap=True)
+        Plain().print(f"Nothing is from before {kept}.", soft_wrap=True)
         return
     columns = {"table": "varchar", "dt": "varchar", "files": "bigint", "rows": "bigint"}
     listed = [

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from playlake.cli.options import Format
 from playlake.cli.rendering import render_listing
+from playlake.cli.terminal import Plain
 from playlake.shards import furthest_behind, summary
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def show_status(session: Session, of: Consumers, output: Format, now_ms: int) ->
 
     found = consumption(session, of, now_ms)
     # Where a program reads, what is for people goes beside.
-    console = Console(highlight=False, stderr=output is not Format.TABLE)
+    console = Plain(stderr=output is not Format.TABLE)
     if output is Format.TABLE:
         rows = [_for_people(each, now_ms) for each in found.statuses]
         render_listing(_FOR_PEOPLE, rows, output, f"{of.stream} → {of.lake_uri}")

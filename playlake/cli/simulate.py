@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from events.errors import PlaylakeError, SettingsError
 from playlake.cli.opening import find_stack
 from playlake.cli.options import today
 from playlake.cli.progress import progress
+from playlake.cli.terminal import Plain
 from playlake.cli.where import Target, sending
 from playlake.days import parse_day
 from playlake.deployment import Deployed
@@ -104,7 +104,7 @@ def _watched(
 
 
 def _print_totals(totals: Totals, where: str) -> None:
-    console = Console(highlight=False)
+    console = Plain()
     console.print(
         f"Sent {totals.events_sent:,} events in {totals.requests:,} requests to {escape(where)}.",
         soft_wrap=True,  # a URL stays whole
@@ -129,4 +129,4 @@ def _save(path: Path, simulation: Simulation) -> None:
         path.write_text(json.dumps(saved))
     except OSError as error:
         raise PlaylakeError(f"{path} cannot be written: {error.strerror}") from error
-    Console(highlight=False).print(f"Ground truth saved to {escape(str(path))}.", soft_wrap=True)
+    Plain().print(f"Ground truth saved to {escape(str(path))}.", soft_wrap=True)

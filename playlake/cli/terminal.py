@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Any
 
 from rich.console import Console
 
@@ -11,7 +12,14 @@ def silence() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class Terminal(Console):
+class Plain(Console):
+    """A console that shows what it is given: in the id `urn:tv:42` nothing is a picture."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"highlight": False, "emoji": False, **options})
+
+
+class Terminal(Plain):
     """A console whose reader may go away: what it tells of goes on."""
 
     def on_broken_pipe(self) -> None:

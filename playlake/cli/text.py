@@ -5,10 +5,14 @@ import unicodedata
 
 def printable(text: str, limit: int = 80) -> str:
     """What a client sent, as one harmless line: control characters shown, not obeyed."""
-    shown = "".join(
-        char if unicodedata.category(char)[0] != "C" else f"\\u{ord(char):04x}" for char in text
-    )
+    shown = "".join(f"\\u{ord(char):04x}" if _is_control(char) else char for char in text)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def _is_control(char: str) -> bool:
+    """Whether it does something where it stands; U+2028 and U+2029 begin a line."""
+    category = unicodedata.category(char)
+    return category[0] == "C" or category in ("Zl", "Zp")
 
 
 def bytes_text(count: int) -> str:

@@ -1,9 +1,10 @@
 """Swapping files in a folder, where the catalog says which of them count."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from catalog.data_file import Reason, Skipped
 from playlake.upkeep import GRACE_SECONDS
 from transform.compaction import Built
 from transform.store import Store
@@ -33,3 +34,18 @@ class FolderSwap:
         for key in self._replaced:
             self.store.delete(key)
         self._replaced.clear()
+
+
+def delete_outlived(
+    store: Store, skipped: Iterable[Skipped], sleep: Callable[[float], object] = time.sleep
+) -> None:
+    """Delete the files that do not count any more, by what a catalog's `sync` left out.
+
+    Whoever dropped, forgot or replaced them was killed before they were gone, and a sweep takes
+    whatever lies in a lake for rows that count.
+    """
+    outlived = [each.key for each in skipped if each.reason is Reason.SUPERSEDED]
+    if outlived:
+        sleep(GRACE_SECONDS)
+    for key in outlived:
+        store.delete(key)

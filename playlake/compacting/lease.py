@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from events.errors import Unavailable
-from transform.store import Stale, Version, VersionedStore
+from transform.store import Archive, Entry, Stale, Version, VersionedStore
 
 KEY = "mending/lease.json"
 """Beside `lake/`."""
@@ -22,6 +22,16 @@ SECONDS = 30.0
 _LOOKS_SECONDS = 1.0
 _RENEWALS = 3
 """How often a lease is renewed within its time."""
+
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def _steady_clock() -> float:
+    """Seconds, those that the machine slept as well: `time.monotonic` stands still meanwhile, and a
+    laptop that wakes would go on with a lease that is another's. (macOS has no CLOCK_BOOTTIME: its
+    CLOCK_MONOTONIC counts them, and is not what `time.monotonic` reads.)"""
+    return time.clock_gettime(_CLOCK)
 
 
 class Busy(Unavailable):
@@ -35,11 +45,12 @@ class LeaseLost(Unavailable):
 class Held:
     """A lease that this process has, until somebody else has it."""
 
-    def __init__(self, version: Version, clock: Callable[[], float]) -> None:
+    def __init__(self, version: Version, clock: Callable[[], float], asked: float) -> None:
+        """`asked` is when it was asked for, by the clock: whoever waits counts from about then."""
         self.version = version
         self.lost = False
         self._clock = clock
-        self._renewed = clock()
+        self._renewed = asked
 
     def renew(self, store: VersionedStore, data: bytes) -> None:
         """Change the object. A store that does not answer is asked again, until it is too late."""
@@ -69,7 +80,7 @@ class Lease:
     holder: str
     """In a few words, for whoever waits."""
     patience_seconds: float = 10 * SECONDS
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = _steady_clock
     sleep: Callable[[float], object] = time.sleep
     new_id: Callable[[], str] = field(default=lambda: str(uuid4()))
 
@@ -79,7 +90,7 @@ class Lease:
 
         Raises Busy, and `events.errors.StoreUnavailable`.
         """
-        held = Held(self._acquire(waiting), self.clock)
+        held = self._acquire(waiting)
         stop = threading.Event()
         renewing = threading.Thread(target=self._renew, args=(held, stop), daemon=True)
         renewing.start()
@@ -91,7 +102,7 @@ class Lease:
             with suppress(Unavailable, Stale):  # then it runs out
                 self.store.save(KEY, self._words(None), held.version)
 
-    def _acquire(self, waiting: Callable[[str], None]) -> Version:
+    def _acquire(self, waiting: Callable[[str], None]) -> Held:
         began = since = self.clock()
         seen: Version | None = None
         while True:
@@ -99,9 +110,11 @@ class Lease:
             if found is None or seen is None or found.tag != seen.tag:
                 seen, since = found, self.clock()
             holder = _holder(found)
-            if holder is None or self.clock() - since >= SECONDS:
+            asked = self.clock()
+            if holder is None or asked - since >= SECONDS:
                 with suppress(Stale):
-                    return self.store.save(KEY, self._words(self.holder), found)
+                    version = self.store.save(KEY, self._words(self.holder), found)
+                    return Held(version, self.clock, asked)
                 continue
             if self.clock() - began >= self.patience_seconds:
                 raise Busy(f"{holder} mends this lake; wait until it has ended, and run it again.")
@@ -125,3 +138,53 @@ def _holder(found: Version | None) -> str | None:
     except (ValueError, KeyError, TypeError):
         return f"something that {KEY} does not name"
     return None if holder is None else str(holder)
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """An archive in which nothing is read or changed by whoever has lost the lease on it: what they
+    read would prove nothing, another may be changing it. Each method raises LeaseLost then."""
+
+    archive: Archive
+    check: Callable[[], None]
+    """See `Held.check`."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """See `transform.store.Store.put`."""
+        self.check()
+        self.archive.put(key, data)
+
+    def get(self, key: str) -> bytes:
+        """See `transform.store.Store.get`."""
+        self.check()
+        return self.archive.get(key)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """See `transform.store.Store.keys`."""
+        self.check()
+        return self.archive.keys(prefix)
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """See `transform.store.Store.entries`."""
+        self.check()
+        return self.archive.entries(prefix)
+
+    def delete(self, key: str) -> None:
+        """See `transform.store.Store.delete`."""
+        self.check()
+        self.archive.delete(key)
+
+    def copy(self, source: str, target: str) -> None:
+        """See `transform.store.Archive.copy`."""
+        self.check()
+        self.archive.copy(source, target)
+
+    def load(self, key: str) -> Version | None:
+        """See `transform.store.VersionedStore.load`."""
+        self.check()
+        return self.archive.load(key)
+
+    def save(self, key: str, data: bytes, seen: Version | None) -> Version:
+        """See `transform.store.VersionedStore.save`."""
+        self.check()
+        return self.archive.save(key, data, seen)

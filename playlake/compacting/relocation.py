@@ -68,6 +68,8 @@ class Relocation:
     def swap(self, built: Built) -> bool:
         """See `transform.sweep.Swap.swap`. Raises `events.errors.Unavailable`."""
         done = built.done
+        if (done.table, done.dt) in {(each.table, each.dt) for each in self._pending}:
+            self.finish()  # of a partition there is one note and one folder
         if not set(done.replaced) <= set(self._home(done)):
             return False
         self.check()

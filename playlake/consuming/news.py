@@ -14,11 +14,13 @@ from typing import Self
 
 import msgspec
 
+from events.errors import SettingsError
 from transform.consumer import Committed
 from transform.ledger import Place
 
 _LONGEST = 4_000
 """Characters of a message, so that a datagram stays one."""
+_LEFT_OUT = "\n ... \n"
 _PATIENCE_SECONDS = 1.0
 """For a supervisor that reads slowly; commits do not wait for it longer."""
 
@@ -110,7 +112,7 @@ class Reporter:
 
     def said(self, level: str, message: str) -> None:
         """Pass a line of the log on."""
-        self._tell(Said, level=level, message=message[:_LONGEST])
+        self._tell(Said, level=level, message=_shortened(message))
 
     def left(self, why: str) -> None:
         """Tell that the shard is this child's no more."""
@@ -122,6 +124,15 @@ class Reporter:
             with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
                 sending.settimeout(_PATIENCE_SECONDS)
                 sending.sendto(msgspec.json.encode(news), self._path)
+
+
+def _shortened(message: str) -> str:
+    """What is too long loses its middle: a traceback says at its end what it is about."""
+    if len(message) <= _LONGEST:
+        return message
+    tail = _LONGEST // 2
+    head = _LONGEST - tail - len(_LEFT_OUT)
+    return f"{message[:head]}{_LEFT_OUT}{message[-tail:]}"
 
 
 class ReportingHandler(logging.Handler):
@@ -140,9 +151,18 @@ class Inbox:
     """The supervisor's end; closing it removes the socket."""
 
     def __init__(self, path: Path) -> None:
+        """Raises SettingsError when there can be no socket at `path`: it is too long, of a kernel's
+        hundred bytes, or lies on a filesystem that has none."""
         self.path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(path))
+        try:
+            self._socket.bind(str(path))
+        except OSError as error:
+            self._socket.close()
+            raise SettingsError(
+                f"There can be no socket {path}: {error}. Set TMPDIR to a folder whose path is"
+                " short, such as /tmp."
+            ) from error
 
     def wait(self, seconds: float) -> AnyNews | None:
         """The next news, within so long; None when there is none."""

@@ -1,5 +1,6 @@
 """What the child of a shard has to know, handed down to it in one environment variable."""
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -12,6 +13,11 @@ _DEFAULTS = Limits()
 
 VARIABLE = "PLAYLAKE_CONSUMER"
 """The environment variable. What the daemon has in its environment, its children have too."""
+
+
+_APPLICATION = re.compile(r"[A-Za-z0-9_.-]{3,237}")
+"""A table's name has up to 255 characters, and KCL's longest is the application's with
+`-WorkerMetricStats` (DynamoDB Developer Guide, "Supported data types and naming rules")."""
 
 
 class ConsumerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +43,11 @@ class ConsumerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         beside(self.lake)
+        if not _APPLICATION.fullmatch(self.application):
+            raise SettingsError(
+                f"The application {self.application!r} can have no tables in DynamoDB: name one"
+                " with --application, of 3 to 237 letters, figures, _, - and dots."
+            )
 
     @property
     def archive(self) -> str:

@@ -7,13 +7,12 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from events.errors import FullScanRefused, PlaylakeError, QueryFailed, Unavailable, UnknownName
+from events.errors import PlaylakeError, QueryFailed, Unavailable, UnknownName
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 _KINDS: tuple[tuple[type[PlaylakeError], int, str], ...] = (
     (UnknownName, 404, "unknown_name"),
-    (FullScanRefused, 400, "full_scan_refused"),
     (QueryFailed, 400, "query_failed"),
     (Unavailable, 503, "unavailable"),
     (PlaylakeError, 400, "bad_request"),

@@ -1,6 +1,7 @@
 """A stream's shards, who leases them, and how far each is: asked of Kinesis, DynamoDB and S3."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +14,15 @@ from catalog.drivers.aws import code
 from events.errors import SettingsError
 from playlake.consuming.settings import beside
 from playlake.drivers.session import Session, denied_action, failures, is_denied
-from playlake.shards import Lease, Progress, Shard, ShardStatus, join, vanished
+from playlake.shards import (
+    SHARD_END,
+    Lease,
+    Progress,
+    Shard,
+    ShardStatus,
+    join,
+    vanished,
+)
 from transform.drivers.s3_store import S3Store
 from transform.ledger import Place, Standing, decode, ledger_key
 from transform.settings import open_store
@@ -29,6 +38,11 @@ _ACTIONS = (
 )
 _ABSENT = "ResourceNotFoundException"
 _BUSY = "ProvisionedThroughputExceededException"
+_LOOKS = 8
+"""At a shard, for its first record: an answer holds none where there is none for a while, and is
+not the tip's (Kinesis API reference, "GetRecords")."""
+_PAUSE_SECONDS = 0.25
+"""Between two looks: a shard answers five a second, and its consumers come first."""
 _UNKNOWN = "InvalidArgumentException"
 
 
@@ -51,8 +65,13 @@ class Consumers:
     """KCL calls the lease table by it (Developer Guide, "KCL DynamoDB metadata tables")."""
 
 
-def consumption(session: Session, of: Consumers, now_ms: int) -> Consumption:
-    """How far the consumers are at `now_ms`.
+def consumption(
+    session: Session,
+    of: Consumers,
+    now_ms: int,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Consumption:
+    """How far the consumers are at `now_ms`; `sleep` takes seconds, between looks at a shard.
 
     Raises SettingsError when there is no such stream or lake, or the credentials may not look, and
     Unavailable when AWS does not answer.
@@ -69,7 +88,7 @@ def consumption(session: Session, of: Consumers, now_ms: int) -> Consumption:
         if ended or shard in gone:
             return Progress(standing, 0 if ended else None)
         position = _Position(of.stream, shard, standing.through)
-        return Progress(standing, _behind_ms(kinesis, position, now_ms))
+        return Progress(standing, _behind_ms(kinesis, position, now_ms, sleep))
 
     gone = vanished(shards, leases or ())
     taking = {each.id for each in shards if not each.closed}
@@ -77,6 +96,28 @@ def consumption(session: Session, of: Consumers, now_ms: int) -> Consumption:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         progress = dict(zip(names, pool.map(of_shard, names), strict=True))
     return Consumption(join(shards, leases or {}, progress), leases is not None)
+
+
+def of_another_stream(session: Session, stream: str, application: str) -> list[str]:
+    """The open shards whose leases are of a stream of this name that was deleted: by those KCL
+    never begins to read them, or takes them for ended. Raises as `consumption` does.
+    """
+    # Before the shards: one that ends in between is listed as closed. Of closed ones nothing is
+    # asked, for Kinesis may refuse what is past retention.
+    leases = _leases(session.client("dynamodb"), application) or {}
+    kinesis = session.client("kinesis")
+    shards = _shards(kinesis, stream, session.region)
+    leased = [each.id for each in shards if not each.closed and each.id in leases]
+
+    def is_strange(shard: str) -> bool:
+        checkpoint = leases[shard].checkpoint or ""
+        if not checkpoint.isdecimal():
+            return checkpoint == SHARD_END
+        return not _is_known(kinesis, _Position(stream, shard, Place(int(checkpoint))))
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        strange = pool.map(is_strange, leased)
+        return [shard for shard, found in zip(leased, strange, strict=True) if found]
 
 
 def _ledgers(session: Session, lake_uri: str) -> VersionedStore:
@@ -89,8 +130,9 @@ def _ledgers(session: Session, lake_uri: str) -> VersionedStore:
 
 
 def _standing(store: VersionedStore, stream: str, shard: str) -> Standing:
-    seen = store.load(ledger_key(stream, shard))
-    return Standing() if seen is None else decode(seen.data)
+    key = ledger_key(stream, shard)
+    seen = store.load(key)
+    return Standing() if seen is None else decode(seen.data, key)
 
 
 def _shards(kinesis: Any, stream: str, region: str) -> list[Shard]:
@@ -161,19 +203,37 @@ class _Position:
         return {"StreamName": self.stream, "ShardId": self.shard, **where}
 
 
-def _behind_ms(kinesis: Any, position: _Position, now_ms: int) -> int | None:
-    try:
-        with _looking():
-            iterator = _iterator(kinesis, position)
-            answer = kinesis.get_records(ShardIterator=iterator, Limit=1)
-    except _Busy:
-        return None
-    behind = int(answer.get("MillisBehindLatest", 0))
-    # That is from after the record that came with it: of the last one, zero.
-    for record in answer["Records"]:
-        arrived = record["ApproximateArrivalTimestamp"].timestamp() * 1_000
-        behind = max(behind, now_ms - int(arrived))
-    return behind
+def _behind_ms(
+    kinesis: Any, position: _Position, now_ms: int, sleep: Callable[[float], object]
+) -> int | None:
+    with _looking():
+        try:
+            return _waiting_ms(kinesis, _iterator(kinesis, position), now_ms, sleep)
+        except ClientError as error:
+            # Its consumers come first; and one that was listed may be past retention by now.
+            if code(error) in {_BUSY, _ABSENT}:
+                return None
+            raise
+
+
+def _waiting_ms(
+    kinesis: Any, iterator: str, now_ms: int, sleep: Callable[[float], object]
+) -> int | None:
+    """How long the first record from there on has been waiting; 0 when there is none, None when a
+    few looks do not come to one."""
+    for look in range(_LOOKS):
+        if look:
+            sleep(_PAUSE_SECONDS)
+        answer = kinesis.get_records(ShardIterator=iterator, Limit=1)
+        behind = int(answer.get("MillisBehindLatest", 0))
+        for record in answer["Records"]:
+            arrived = record["ApproximateArrivalTimestamp"].timestamp() * 1_000
+            # Kinesis's figure is from after the record that came with it: of the last one, zero.
+            return max(behind, now_ms - int(arrived))
+        iterator = answer.get("NextShardIterator")
+        if not behind or iterator is None:
+            return 0
+    return None
 
 
 def _iterator(kinesis: Any, position: _Position) -> str:
@@ -187,12 +247,22 @@ def _iterator(kinesis: Any, position: _Position) -> str:
     return str(found["ShardIterator"])
 
 
+def _is_known(kinesis: Any, position: _Position) -> bool:
+    """Whether the record is one of the stream's, by its number; True when it is too busy to say."""
+    with _looking():
+        try:
+            kinesis.get_shard_iterator(**position.iterator)
+        except ClientError as error:
+            if code(error) == _BUSY:
+                return True
+            if code(error) in {_UNKNOWN, _ABSENT}:
+                return False
+            raise
+    return True
+
+
 class _Absent(Exception):
     """The stream or the table is not there."""
-
-
-class _Busy(Exception):
-    """The shard answers no more calls at present; its consumers come first."""
 
 
 @contextmanager
@@ -204,8 +274,6 @@ def _looking() -> Iterator[None]:
         except ClientError as error:
             if code(error) == _ABSENT:
                 raise _Absent from error
-            if code(error) == _BUSY:
-                raise _Busy from error
             if is_denied(error):
                 raise SettingsError(
                     f"These credentials may not do {denied_action(error)}: allow them {_ACTIONS}."

@@ -15,9 +15,10 @@ from transform.replay import Replay
 from transform.store import Store
 from transform.times import plausible, utc_day
 
-ARCHIVED = re.compile(r"(?:raw|failed/[^/]+)/dt=(?P<dt>\d{4}-\d\d-\d\d)/[^/]+")
-"""A key of the archive. Firehose names an object within the prefixes that the delivery stream gives
-it, under `failed/` by the kind of error; playlake's own deliveries use the same."""
+ARCHIVED = re.compile(r"(?:raw|failed/[^/]+)/dt=(?P<dt>\d{4}-\d\d-\d\d)/[^/.][^/]*")
+"""A key of the archive, not of a hidden file. Firehose names an object within the prefixes that the
+delivery stream gives it, under `failed/` by the kind of error; playlake's own deliveries use the
+same."""
 
 CHUNK_BYTES = 8 * 2**20
 """What is processed at once: as Python objects events are many times as large."""
@@ -30,6 +31,23 @@ class _Line(NamedTuple):
 
     text: bytes
     record: RawRecord
+
+
+class _Lines:
+    """An object's lines that are not blank, each with its end, as far as they can be read."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.torn = ""
+        """Why not all of them can be, once those before were given."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for line in read_lines(self._data):
+                if not line.isspace():
+                    yield _ended(line)
+        except Torn as error:
+            self.torn = str(error)
 
 
 class _Stamp(msgspec.Struct):
@@ -63,14 +81,14 @@ class RawArchive:
 
         Raises KeyError when it is gone, and `events.errors.Unavailable`.
         """
-        try:
-            for chunk in _chunks(self._stamped(self.archive.get(key))):
-                self.replay.restore(self.replay.take([each.record for each in chunk]).tables)
-        except Torn as error:
-            self.replay.tally.torn(f"{key}: {error}")
+        lines = _Lines(self.archive.get(key))
+        for chunk in _chunks(self._stamped(lines)):
+            self.replay.restore(self.replay.take([each.record for each in chunk]).tables)
+        if lines.torn:
+            self.replay.tally.torn(f"{key}: {lines.torn}")
 
-    def _stamped(self, data: bytes) -> Iterator[_Line]:
-        for text in _lines(data):
+    def _stamped(self, lines: _Lines) -> Iterator[_Line]:
+        for text in lines:
             record = _stamped(text)
             if record is None:
                 self.replay.tally.stay(1, "unstamped", _shown(text))
@@ -86,26 +104,26 @@ class FailedArchive:
     replay: Replay
 
     def __call__(self, key: str) -> None:
-        """Write the object's events to the lake, then take their records out of the object.
+        """Write the object's events to the lake, then take their records out of the object: of one
+        that is torn what can be read is written, and it stays as it is.
 
         Raises KeyError when it is gone, and `events.errors.Unavailable`.
         """
         kept: list[bytes] = []
         mended = 0
-        try:
-            for chunk in _chunks(self._records(self.archive.get(key), kept)):
-                staying = self._deliver(chunk)
-                kept += staying
-                mended += len(chunk) - len(staying)
-        except Torn as error:
-            self.replay.tally.torn(f"{key}: {error}")
-            return
-        if mended:
+        lines = _Lines(self.archive.get(key))
+        for chunk in _chunks(self._records(lines, kept)):
+            staying = self._deliver(chunk)
+            kept += staying
+            mended += len(chunk) - len(staying)
+        if lines.torn:
+            self.replay.tally.torn(f"{key}: {lines.torn}")
+        elif mended:
             self._replace(key, b"".join(kept))
 
-    def _records(self, data: bytes, kept: list[bytes]) -> Iterator[_Line]:
+    def _records(self, lines: _Lines, kept: list[bytes]) -> Iterator[_Line]:
         """The records; lines that hold none are counted, and go to `kept`."""
-        for text in _lines(data):
+        for text in lines:
             record = _failed(text)
             if record is None:
                 self.replay.tally.stay(1, "unreadable", _shown(text))
@@ -137,11 +155,6 @@ class FailedArchive:
     def _put(self, folder: str, named_by: bytes, data: bytes) -> None:
         name = hashlib.sha256(named_by).hexdigest()[:32]
         self.archive.put(f"{folder}/replayed-{name}.json.gz", packed(data))
-
-
-def _lines(data: bytes) -> Iterator[bytes]:
-    """The lines that are not blank, each with its end."""
-    return (_ended(line) for line in read_lines(data) if not line.isspace())
 
 
 def _ended(line: bytes) -> bytes:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from events.arrow import schema
 from events.rejected import REJECTED_EVENTS
 from playlake.workshop import Workshop
 from transform.compaction import superseded
 from transform.identity import identities
-from transform.reading import read_parquet, read_rows
+from transform.reading import DataRows, read_parquet
 from transform.records import RawRecord
 from transform.replay import Replay, count_rejects, renamed
 from transform.rewriting import without
@@ -37,11 +38,13 @@ class RejectedEvents:
         Raises KeyError when the file is gone, and `events.errors.Unavailable`.
         """
         try:
-            rows = read_rows(self.shop.lake, key, REJECTED_EVENTS)
+            file = DataRows(self.shop.lake.get(key), REJECTED_EVENTS)
+            for _ in _parts(file):  # all of it is whole, before any of it is written elsewhere
+                pass
         except ValueError as error:  # pyarrow's errors are ValueErrors
             self.replay.tally.torn(f"{key}: {error}")
             return
-        good = [event_id for chunk in self._chunks(rows) for event_id in self._come_good(chunk)]
+        good = [event_id for chunk in self._chunks(file) for event_id in self._come_good(chunk)]
         if good:
             taken = pa.array(good, pa.string())
             rewritten = without(self.shop.lake, key, lambda rows: pc.is_in(rows["event_id"], taken))
@@ -57,14 +60,15 @@ class RejectedEvents:
         for key in superseded({key: _replaced(self.shop.lake, key) for key in keys}):
             self.shop.lake.delete(key)
 
-    def _chunks(self, rows: pa.Table) -> Iterator[pa.Table]:
-        if self.keep_late:
-            late = pc.fill_null(pc.equal(rows["reason"], "too_late"), False)
-            self.replay.tally.read += pc.sum(late).as_py() or 0
-            count_rejects(self.replay.tally, Fate.BAD, rows.filter(late))
-            rows = rows.filter(pc.invert(late))
-        for start in range(0, len(rows), _ROWS):
-            yield rows.slice(start, _ROWS)
+    def _chunks(self, file: DataRows) -> Iterator[pa.Table]:
+        for rows in _parts(file):
+            if self.keep_late:
+                late = pc.fill_null(pc.equal(rows["reason"], "too_late"), False)
+                self.replay.tally.read += pc.sum(late).as_py() or 0
+                count_rejects(self.replay.tally, Fate.BAD, rows.filter(late))
+                rows = rows.filter(pc.invert(late))  # noqa: PLW2901
+            if len(rows):
+                yield rows
 
     def _come_good(self, rows: pa.Table) -> list[str]:
         """The ids of those that are good now; they are in their tables."""
@@ -85,6 +89,10 @@ class RejectedEvents:
             still.update(bad["event_id"].to_pylist())
         self.replay.restore(tables, beside_rejected=False)
         return [each for each in recorded if each not in still]
+
+
+def _parts(file: DataRows) -> Iterator[pa.Table]:
+    return file.batches(schema(REJECTED_EVENTS).names, _ROWS)
 
 
 def _replaced(lake: Store, key: str) -> tuple[str, ...]:

@@ -12,6 +12,17 @@ from playwright.sync_api import expect
 
 from tests.browser.pages import PANELS, axe, figures, opened, report, settled
 
+DRAWN = """
+window.drawn = [];
+const { fillText } = CanvasRenderingContext2D.prototype;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {
+  drawn.push(text);
+  fillText.call(this, text, ...at);
+};
+"""
+"""Notes each text that is written on a canvas."""
+DASH = "\N{EN DASH}"
+
 
 def day_before(day):
     return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
@@ -48,6 +59,37 @@ def test_a_figure_chooses_what_the_chart_shows(context, month):
     page.get_by_role("button", name="Rebuffering").click()
     expect(chart).to_have_attribute("aria-label", re.compile("^Rebuffering"))
     expect(page.get_by_role("button", name="Rebuffering")).to_have_attribute("aria-pressed", "true")
+
+
+@pytest.mark.parametrize("most", [40, 3_700, 100_000, 2_500_000, 5_400_000, 14_400_000, 39_600_000])
+def test_the_steps_of_an_axis_of_times_are_as_long_as_they_say(context, month, most):
+    def answer(route):
+        real = route.fetch().json()
+        route.fulfill(json={**real, "rows": [[real["rows"][-1][0], 1, 1, most]]})
+
+    context.add_init_script(DRAWN)
+    context.route("**/reports/daily_plays*", answer)
+    page = settled(opened(context, month), ["trend", "startup"])
+    page.evaluate("drawn.length = 0")
+    page.locator("[data-figure=play_time]").click()
+    expect(page.locator("#trend .plot")).to_have_attribute("aria-label", re.compile("^Play time"))
+    units = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000}
+    labels = [re.fullmatch(r"([\d.]+) (ms|s|min|h)", text) for text in page.evaluate("drawn")]
+    steps = [round(float(label[1]) * units[label[2]]) for label in labels if label]
+    assert len(steps) >= 2
+    assert steps == [n * steps[1] for n in range(len(steps))]
+    # As high as the steps say: the tallest bar ends between the last of them and the next.
+    assert steps[-1] <= most * 1.08 < steps[-1] + steps[1]
+
+
+def test_the_share_of_a_day_without_plays_is_not_known(context, month):
+    first = min(row["dt"] for row in report(month, "daily_plays"))
+    days = f"since={day_before(day_before(first))}&until={first}"
+    page = settled(opened(context, month, f"dashboard/?{days}"), ["trend", "startup"])
+    for figure, told in (("Plays", "Plays 0"), ("Rebuffering", f"Rebuffering {DASH}")):
+        page.locator("#figures").get_by_role("button", name=figure).click()
+        page.locator("#trend .u-over").hover(position={"x": 40, "y": 40})
+        expect(page.locator("#trend .tip")).to_contain_text(told)
 
 
 def test_a_click_on_the_retention_curve_plays_that_second(context, month):

@@ -67,3 +67,19 @@ def test_ids_and_payloads_are_shown_as_they_were_sent(context, dev):
     for sent in ('"user_id": 1234567890123456789', '"started_at": 1.0', '"playback_rate": 1e2'):
         assert sent.replace(" ", "") in payload.replace(" ", "")
     assert page.faults == []
+
+
+def test_an_id_turns_no_other_words_around(context, dev):
+    page = opened(context, dev, "dashboard/live.html")
+    expect(page.get_by_role("heading", name="Waiting for the first event")).to_be_visible()
+    dev.post(dawn("\u202eeno", 4000) | {"video_id": "\u2067owt\u200b"})
+    told = page.locator("li.accepted summary")
+    expect(told).to_contain_text("\\u2067owt\\u200b · 0:00 to 0:04 · by \\u202eeno · desktop")
+    page.goto(f"{dev.url}/dashboard/")
+    expect(page.locator("#videos")).to_contain_text("\\u2067owt\\u200b")
+    expect(page.locator("#video option")).to_have_text("\\u2067owt\\u200b")
+    page.locator("#viewers").scroll_into_view_if_needed()
+    expect(page.locator("#viewers .bars")).to_contain_text("\\u202eeno")
+    page.get_by_role("button", name="Table of Viewers").click()
+    expect(page.locator("#viewers .drawer td").first).to_have_text("\\u202eeno")
+    assert page.faults == []

@@ -20,7 +20,7 @@ from tests.kinesis.consuming import event, ids, rows_by_id
 from tests.lacking import lacking
 from tests.records import ARRIVED, lines
 from transform.drivers.file_store import FileStore
-from transform.ledger import decode, ledger_key
+from transform.ledger import Ledger
 
 TAKEN = {"action": "checkpoint", "sequenceNumber": None, "subSequenceNumber": None, "error": None}
 MADE = [event(number, ARRIVED) for number in range(40)]
@@ -114,7 +114,7 @@ def child(root: Path, **more: object) -> Iterator[Child]:
 
 
 def through(root: Path) -> str:
-    return str(decode(FileStore(root).load(ledger_key("plays", "shard-0")).data).through)
+    return str(Ledger(FileStore(root), "plays", "shard-0").load().through)
 
 
 def expected(records: int) -> Counter[str]:

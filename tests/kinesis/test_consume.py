@@ -16,7 +16,7 @@ from tests.kinesis.consuming import Consuming, alive, consuming, events, ids, ki
 from tests.kinesis.emulated import REGION, Emulated, Shards
 from transform.drivers.file_store import FileStore
 from transform.drivers.s3_store import S3Store
-from transform.ledger import decode, ledger_key
+from transform.ledger import Ledger
 
 STOP_SECONDS = 20
 
@@ -36,7 +36,7 @@ def shards_that_committed(running: Consuming) -> set[str]:
 def assert_checkpointed(stream: Shards, application: str, store) -> None:
     """What KCL believes to be read is what the lake has."""
     for shard, checkpoint in stream.checkpoints(application).items():
-        standing = decode(store.load(ledger_key(stream.name, shard)).data)
+        standing = Ledger(store, stream.name, shard).load()
         assert standing.begun is None
         assert str(standing.through) == checkpoint
 

@@ -4,8 +4,9 @@ import fcntl
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from events.errors import StoreUnavailable
@@ -52,12 +53,9 @@ class FileStore:
         """See `transform.store.Store.entries`."""
         # The folder part narrows the walk; the rest of the prefix is matched on each key.
         folder = self.root / prefix.rpartition("/")[0]
-        found = (path.relative_to(self.root) for path in folder.rglob("*") if path.is_file())
-        keys = (path.as_posix() for path in found if path.parts[0] != _WRITING)
-        for key in sorted(key for key in keys if key.startswith(prefix)):
-            # One that was deleted since the walk is not listed.
-            with suppress(FileNotFoundError):
-                status = (self.root / key).stat()
+        for key in sorted(key for key in self._below(folder) if key.startswith(prefix)):
+            status = self._status(key)
+            if status is not None and stat.S_ISREG(status.st_mode):
                 yield Entry(key, status.st_size, status.st_mtime)
 
     def delete(self, key: str) -> None:
@@ -93,6 +91,22 @@ class FileStore:
             raise StoreUnavailable(f"cannot write {path}: {error.strerror}") from error
         return Version(data, hashlib.sha256(data).hexdigest())
 
+    def _below(self, folder: Path) -> Iterator[str]:
+        # Not by rglob: it takes a folder that it may not list for an empty one.
+        for place, _, names in os.walk(folder, onerror=_fail):
+            inside = Path(place).relative_to(self.root)
+            if inside.parts[:1] != (_WRITING,):
+                yield from ((inside / name).as_posix() for name in names)
+
+    def _status(self, key: str) -> os.stat_result | None:
+        """None of a file that was deleted since the walk: it is not listed."""
+        try:
+            return (self.root / key).stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreUnavailable(f"cannot list {self.root / key}: {error.strerror}") from error
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """While inside, no other process is; one that dies there lets the next in."""
@@ -116,6 +130,12 @@ class FileStore:
             aside.unlink(missing_ok=True)
             raise
         return aside
+
+
+def _fail(error: OSError) -> None:
+    """What cannot be listed is not empty; what is no folder, or none any more, holds nothing."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise StoreUnavailable(f"cannot list {error.filename}: {error.strerror}") from error
 
 
 def _make_folder(folder: Path) -> None:

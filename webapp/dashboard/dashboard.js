@@ -3,7 +3,7 @@
 import { ask, NOT_ASKED_HERE, records, Refused } from "./api.js";
 import { bars } from "./bars.js";
 import { Days, eachDay, todayHere } from "./days.js";
-import { find, make, spoken } from "./dom.js";
+import { find, harmless, make, spoken } from "./dom.js";
 import {
   count, day, duration, epochOfDay, epochOfTime, minute, NONE, percent, roughly, short,
 } from "./format.js";
@@ -16,7 +16,7 @@ let clips = [];
 const curve = new Curve(find("player"));
 
 const sum = (rows, name) => rows.reduce((total, row) => total + (row[name] ?? 0), 0);
-const titleOf = (id) => clips.find((clip) => clip.id === id)?.title ?? id;
+const titleOf = (id) => clips.find((clip) => clip.id === id)?.title ?? harmless(id);
 
 /*
  * The row of figures: each a number over all the days; those with a `daily` column are shown a day at
@@ -65,11 +65,13 @@ function drawTrend(rows, body, answer) {
   const known = shownFigure === "rebuffering" ? quality : rows;
   const byDay = new Map(known?.map((row) => [epochOfDay(row.dt), row[daily]]));
   const x = eachDay(answer.days);
-  const values = x.map((at) => (known ? byDay.get(at) ?? 0 : null));
-  const peak = values.reduce((most, value, index) => (value > values[most] ? index : most), 0);
+  // Of a day without a row a count is zero, and a share is not known.
+  const none = known && axis !== percent ? 0 : null;
+  const values = x.map((at) => byDay.get(at) ?? none);
+  const peak = values.reduce((most, value, index) => ((value ?? -1) > (values[most] ?? -1) ? index : most), 0);
   const summary = known ? `Day by day; the most on ${day(x[peak])}: ${full(values[peak])}.` : "Not known.";
   const series = [{ label, values, color: "accent", kind: "bars", format: full }];
-  return plot(body, x, series, { title: label, summary, height: 240, axis, whole: axis === short, at: day });
+  return plot(body, x, series, { title: label, summary, height: 240, axis, whole: axis === short, timed: axis === roughly, at: day });
 }
 
 /** Without an answer there may be something in the other panels. */
@@ -234,7 +236,7 @@ const startup = new Panel("startup", {
     const line = (label, name, color, kind) => ({ label, values: of(name), color, kind, format: (ms) => (ms == null ? NONE : roughly(ms)) });
     const series = [line("Median", "startup_p50", "accent", "area"), line("95th percentile", "startup_p95", "quiet", "line")];
     const summary = "Milliseconds from play to the first frame, day by day: the median and the 95th percentile.";
-    return plot(body, x, series, { title: "Startup time", summary, axis: roughly, at: day });
+    return plot(body, x, series, { title: "Startup time", summary, axis: roughly, timed: true, at: day });
   },
 });
 
@@ -244,7 +246,7 @@ const viewers = new Panel("viewers", {
   draw: (rows, body, { more }) => bars(body, "Watch time by viewer", rows, {
     more,
     columns: [
-      { name: "Viewer", of: (row) => row.viewer },
+      { name: "Viewer", of: (row) => harmless(row.viewer) },
       { name: "Watch time", of: (row) => duration(row.total_watch_duration), number: true },
       { name: "At a stretch", of: (row) => duration(row.avg_continuous_watch), number: true },
     ],

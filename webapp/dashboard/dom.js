@@ -17,6 +17,11 @@ export function make(tag, properties = {}, ...children) {
 export const spoken = (sentence) =>
   sentence.split("`").map((part, index) => (index % 2 ? make("code", { text: part }) : part));
 
+const OBEYED = /[\p{Cc}\u200b\u2028-\u202e\u2060-\u2069\ufeff]/gu;
+/** A client's text for a line with other words: what would turn or hide them is shown instead. */
+export const harmless = (text) =>
+  text.replace(OBEYED, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 export const find = (id) => document.getElementById(id);
 
 let numbered = 0;

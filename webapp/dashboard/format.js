@@ -1,6 +1,7 @@
 /** Numbers as people read them. */
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const tenths = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const dayFormat = new Intl.DateTimeFormat("en-GB", {
   weekday: "short", day: "numeric", month: "short", timeZone: "UTC",
@@ -38,9 +39,9 @@ export function duration(ms) {
 /** Milliseconds as one unit, for an axis. */
 export function roughly(ms) {
   if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${+(ms / 1000).toFixed(1)} s`;
-  if (ms < 3_600_000) return `${Math.round(ms / 60_000)} min`;
-  return `${whole.format(ms / 3_600_000)} h`;
+  if (ms < 60_000) return `${tenths.format(ms / 1000)} s`;
+  if (ms < 3_600_000) return `${tenths.format(ms / 60_000)} min`;
+  return `${tenths.format(ms / 3_600_000)} h`;
 }
 
 /** Seconds into a video as a player shows them. */

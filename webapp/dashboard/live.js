@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { back, todayHere } from "./days.js";
-import { find, make, spoken } from "./dom.js";
+import { find, harmless, make, spoken } from "./dom.js";
 import { clock } from "./format.js";
 
 const MOST = 500; // kept on the page; older ones are in the lake
@@ -45,8 +45,8 @@ function entry({ accepted, table, dt, event, row }) {
         "summary", {},
         make("time", { datetime: isoTime(event.received_at), text: event.received_at.slice(11, 19) }),
         make("span", { class: "fate", text: accepted ? "Accepted" : "Rejected" }),
-        make("span", { class: "what", text: accepted ? nameOf(event, table) : event.reason }),
-        make("span", { class: "about", text: accepted ? about(event) : event.message }),
+        make("span", { class: "what", text: accepted ? harmless(nameOf(event, table)) : event.reason }),
+        make("span", { class: "about", text: harmless(accepted ? about(event) : event.message) }),
       ),
       make("div", { class: "detail" }, where(table, dt, event), make("pre", {}, make("code", { text: event.payload ?? row }))),
     ),

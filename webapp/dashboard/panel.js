@@ -1,7 +1,7 @@
 /** A panel: one report, drawn; its table, its SQL, what it scanned; CSV and PNG; and its states. */
 
 import { address, ask, records } from "./api.js";
-import { find, freshId, make, save } from "./dom.js";
+import { find, freshId, harmless, make, save } from "./dom.js";
 import { bytes, usd } from "./format.js";
 
 const ROWS_SHOWN = 200;
@@ -202,7 +202,7 @@ function dataTable(title, columns, rows) {
 
 function shown(value) {
   if (value === null) return "–";
-  return typeof value === "number" && !Number.isInteger(value) ? String(+value.toPrecision(6)) : String(value);
+  return typeof value === "number" && !Number.isInteger(value) ? String(+value.toPrecision(6)) : harmless(String(value));
 }
 
 /** What all the page's questions took so far, in the page's last line. */

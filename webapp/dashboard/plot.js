@@ -7,13 +7,21 @@ import { framed } from "./image.js";
 const FONT = "12px system-ui, sans-serif";
 const DAY = 86_400;
 
+/** Steps of an axis: whole numbers; and milliseconds, steps that `roughly` says without rounding. */
+const COUNTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7, 1e8];
+const MINUTE = 60_000;
+const TIMES = [
+  1, 2, 5, 10, 20, 50, 100, 200, 500, ...[1, 2, 5, 10, 30].flatMap((n) => [n * 1000, n * MINUTE]),
+  ...COUNTS.map((n) => n * 60 * MINUTE),
+].sort((one, other) => one - other);
+
 /**
  * Draws `series` over `x` (epoch seconds, or any number) into `body`, and gives the picture's maker.
  *
  * Each of `series` is {label, values, color, kind: "bars"|"area"|"line"|"dashes", format}. Of
  * `options`, `title` and `summary` say in words what is shown, `axis` formats the left axis, `whole`
- * says that only whole numbers are on it, `at` formats an x for the tooltip, and `extend` may add to
- * uPlot's own options.
+ * says that only whole numbers are on it and `timed` that they are milliseconds, `at` formats an x
+ * for the tooltip, and `extend` may add to uPlot's own options.
  */
 export function plot(body, x, series, options) {
   const width = Math.max(200, Math.floor(body.clientWidth));
@@ -71,7 +79,8 @@ function timeAxis(x) {
   };
 }
 
-function valueAxis({ axis, whole = false }) {
+function valueAxis({ axis, whole = false, timed = false }) {
+  const incrs = timed ? TIMES : whole ? COUNTS : undefined;
   return {
     stroke: () => token("quiet"),
     font: FONT,
@@ -80,7 +89,7 @@ function valueAxis({ axis, whole = false }) {
     space: 44,
     grid: { stroke: () => token("line"), width: 1 },
     ticks: { show: false },
-    ...(whole ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7, 1e8] } : {}),
+    ...(incrs ? { incrs } : {}),
     values: (_, ticks) => ticks.map((value) => axis(value)),
   };
 }
