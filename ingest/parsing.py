@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from events.limits import MAX_DEPTH, MAX_EVENT_BYTES
+from events.surrogates import LONE_SURROGATE, has_lone_surrogate
 from ingest.refusals import Refused
 
 MAX_EVENTS = 500
@@ -79,7 +80,7 @@ def _split(body: bytes) -> list[bytes]:
     try:
         return [bytes(raw) for raw in _decode_array(body)]
     except msgspec.DecodeError as error:
-        raise _malformed(error).at("the body") from None
+        raise _malformed(error, body).at("the body") from None
     except RecursionError:
         raise _too_deep().at("the body") from None
 
@@ -111,7 +112,7 @@ def _strict(text: bytes) -> object:
     except msgspec.ValidationError:  # the only one that an untyped value can have
         raise _out_of_range(_number_out_of_range(text)) from None
     except msgspec.DecodeError as error:
-        raise _malformed(error) from None
+        raise _malformed(error, text) from None
     except RecursionError:
         raise _too_deep() from None
 
@@ -149,7 +150,9 @@ def _fits(number: bytes) -> bool:
     return isfinite(float(number))
 
 
-def _malformed(error: msgspec.DecodeError) -> Refused:
+def _malformed(error: msgspec.DecodeError, text: bytes) -> Refused:
+    if has_lone_surrogate(text):
+        return Refused("invalid_json", f"has a text that holds {LONE_SURROGATE}")
     reason = str(error).removeprefix("JSON is malformed: ")
     reason = _OFFSET.sub(r" at \1", reason.replace("Input data was truncated", "it ends too early"))
     return Refused("invalid_json", f"is not valid JSON: {reason}")

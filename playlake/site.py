@@ -16,6 +16,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ingest.collector import EVENTS_PATH
+
 _PAGE_HEADERS = {
     "content-security-policy": (
         "default-src 'self'; img-src 'self' data:; media-src 'self' data: blob:; "
@@ -34,7 +36,12 @@ def site(routes: Sequence[BaseRoute] = (), pages: Path | None = None) -> ASGIApp
     """
     folder = _webapp() if pages is None else pages
     files = Mount("/", _Files(directory=folder, html=True))
-    return _Guarded(Starlette(routes=[*routes, Route("/healthz", _healthz), files]))
+    return _Guarded(
+        Starlette(
+            routes=[*routes, Route("/healthz", _healthz), files],
+            exception_handlers={405: _nothing_to_post_to},
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +90,13 @@ class _Files(StaticFiles):
 def _etag(path: str, _mtime_ns: int, _size: int) -> str:
     with Path(path).open("rb") as file:
         return f'"{hashlib.file_digest(file, "sha256").hexdigest()[:32]}"'
+
+
+async def _nothing_to_post_to(request: Request, _error: Exception) -> JSONResponse:
+    """In the collector's envelope: whoever posts events to a path that they mistyped reads it."""
+    message = f"{request.url.path} is only read: send events to {EVENTS_PATH} by POST"
+    error = {"code": "method_not_allowed", "message": message}
+    return JSONResponse({"error": error}, 405, {"allow": "GET, HEAD"})
 
 
 async def _healthz(_request: Request) -> JSONResponse:

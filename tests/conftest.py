@@ -15,12 +15,17 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 PLAYLAKE = (sys.executable, "-m", "playlake")
 
 # What a shell starts by `make test &` ignores Ctrl-C, and so would what tests send it to.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A law is no benchmark: on a machine that has other things to do an example may take a second.
+settings.register_profile("playlake", settings(deadline=None))
+settings.load_profile("playlake")
 
 SHARING = frozenset({"kinesis"})
 """Folders whose files share what is costly to start."""

@@ -202,6 +202,17 @@ def test_an_id_that_a_client_chose_gives_no_commands_to_the_terminal(tmp_path):
     assert "\\u001b]0;owned" in ran.out
 
 
+def test_an_audit_of_every_day_that_could_be_ends_and_asks_the_reports(tmp_path):
+    with LocalCatalog(tmp_path / "lake", tmp_path / "catalog.db") as catalog:
+        catalog.register([put(FileStore(tmp_path / "lake"), play("a"))])
+    Spool(DataFolder(tmp_path).spool).close()
+    every = ("--since", "0001-01-01", "--until", "9999-12-31", "--data", tmp_path)
+    ran = run_playlake("audit", *every)
+    assert ran.code == 0
+    assert "Of 1 events of these days 0" in ran.out
+    assert "Nothing that was accepted is missing." in ran.out
+
+
 def test_an_audit_of_all_time_looks_through_no_years_without_anything():
     looked: list[str] = []
 

@@ -247,6 +247,19 @@ def test_what_is_not_strict_json_is_refused(body: bytes, code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"a":"\\ud800"}', "surrogate"),
+        (b'[{"b":1},{"a":"x\\udc00"}]', "surrogate"),
+        (b'{"a":"\\ud83d\\ude00","b":NaN}', "byte"),
+        (b'{"a":"\\ud83d', "ends too early"),
+    ],
+)
+def test_half_a_character_is_called_that(body: bytes, said: str) -> None:
+    assert said in refused(post(body))[2]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         b'{"a":9223372036854775807,"b":-9223372036854775808}',

@@ -112,6 +112,13 @@ def test_errors_have_the_same_envelope_here(site: Site) -> None:
     assert site.stream.records == []
 
 
+def test_whoever_posts_to_a_path_that_is_mistyped_is_told_the_right_one(site: Site) -> None:
+    answer = site.client.post("/event", content=json.dumps(CLICK))
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert answer.json()["error"]["code"] == "method_not_allowed"
+    assert "send events to /events" in answer.json()["error"]["message"]
+
+
 def test_a_preflight_has_no_body(site: Site) -> None:
     answer = site.client.options("/events", headers={"origin": "https://videos.example"})
     assert (answer.status_code, answer.content) == (204, b"")

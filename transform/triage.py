@@ -1,7 +1,5 @@
 """The long way for one event that is not plainly good: what is it, and if nothing, why."""
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +9,11 @@ import msgspec
 from events.declaration import EventType
 from events.fields import COLLECTED
 from events.limits import MAX_ADDED_BYTES, MAX_EVENT_BYTES
+from events.surrogates import LONE_SURROGATE, has_lone_surrogate
 from events.validation import Misfit, Validator, misfit
 from transform.rejects import Reject
 from transform.times import plausible
 
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _ADDED = {"event_id", *(field.name for field in COLLECTED)}
 
 
@@ -84,22 +82,9 @@ def _strictly(line: bytes) -> Any:
     except UnicodeDecodeError as error:
         return Misfit("not_utf8", None, f"Not UTF-8: {error.reason}; send UTF-8.")
     except msgspec.DecodeError as error:
-        return _lone_surrogate(line) or misfit(error, None)
-
-
-def _lone_surrogate(line: bytes) -> Misfit | None:
-    """Half of a UTF-16 pair is no character. The parser's own words for it say nothing of that."""
-    if not _SURROGATE.search(line):
-        return None
-    try:
-        json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return Misfit(
-        "lone_surrogate",
-        None,
-        "A text holds half of a UTF-16 surrogate pair; cut texts between characters, not inside.",
-    )
+        if has_lone_surrogate(line):
+            return Misfit("lone_surrogate", None, f"A text holds {LONE_SURROGATE}.")
+        return misfit(error, None)
 
 
 def _name(whole: Mapping[str, Any], event_type: EventType) -> str | None:
