@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from transform.store import Entry, Store
+from transform.store import Entry, Part, Store
 
 
 class NotifyingStore:
@@ -23,6 +23,10 @@ class NotifyingStore:
     def get(self, key: str) -> bytes:
         """See `transform.store.Store.get`."""
         return self._store.get(key)
+
+    def get_part(self, key: str, start: int, length: int) -> Part:
+        """See `transform.store.Store.get_part`."""
+        return self._store.get_part(key, start, length)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See `transform.store.Store.keys`."""

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 
-from transform.store import Entry, Stale, Version
+from transform.store import Entry, Part, Stale, Version
 
 
 class Memory(dict[str, bytes]):
@@ -19,6 +19,9 @@ class Memory(dict[str, bytes]):
 
     def get(self, key: str) -> bytes:
         return self[key]
+
+    def get_part(self, key: str, start: int, length: int) -> Part:
+        return Part.of(self[key], start, length)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         return (each.key for each in self.entries(prefix))

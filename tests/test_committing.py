@@ -5,6 +5,7 @@ from tests.shard import Lake, ids, records
 from transform.committing import Writer
 from transform.gathering import Before, Gathered, Gathering
 from transform.process import Processor
+from transform.store import Part
 
 
 class Compacting(Lake):
@@ -18,10 +19,10 @@ class Compacting(Lake):
         self.merged += 1
         self[compacted_key(table, dt, f"{self.merged:032x}")] = self.pop(key)
 
-    def get(self, key: str) -> bytes:
+    def get_part(self, key: str, start: int, length: int) -> Part:
         if key in self.due and key in self:
             self.merge(key)
-        return super().get(key)
+        return super().get_part(key, start, length)
 
 
 def batch() -> Gathered:

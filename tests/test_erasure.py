@@ -270,6 +270,9 @@ class Prefixed:
     def get(self, key):
         return self._store.get(f"lake/{key}")
 
+    def get_part(self, key, start, length):
+        return self._store.get_part(f"lake/{key}", start, length)
+
     def entries(self, prefix=""):
         found = self._store.entries(f"lake/{prefix}")
         return [each._replace(key=each.key.removeprefix("lake/")) for each in found]

@@ -1,18 +1,22 @@
 """Compaction under a catalog that knows folders only: what a query reads at every moment of it."""
 
+import itertools
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from events.errors import StoreUnavailable
 from events.registry import REGISTRY
 from playlake.compacting.relocation import Relocation
 from tests.memory_store import Memory, Stepped
 from tests.test_sweep import DT, batch_of, ids_in
 from transform.compaction import Compactor
-from transform.store import Entry
+from transform.store import Entry, Part
 from transform.sweep import Sweep
 
 PLAYS = REGISTRY.table("video_play_events")
@@ -55,6 +59,9 @@ class Lake:
     def get(self, key: str) -> bytes:
         return self._bucket.get(f"lake/{key}")
 
+    def get_part(self, key: str, start: int, length: int) -> Part:
+        return self._bucket.get_part(f"lake/{key}", start, length)
+
     def entries(self, prefix: str = "") -> Iterator[Entry]:
         found = self._bucket.entries(f"lake/{prefix}")
         return iter([each._replace(key=each.key.removeprefix("lake/")) for each in found])
@@ -90,6 +97,35 @@ def test_a_partitions_files_become_one_and_queries_are_home_again(bucket):
     assert bucket.location == HOME
     assert bucket.read() == Counter("abc")
     assert len(bucket) == 1  # and nothing is left aside
+
+
+def test_what_stays_is_copied_many_at_once_and_one_that_fails_ends_it_without_loss(bucket):
+    keys = [bucket.deliver("a"), bucket.deliver("b")]
+    staying = [f"stays {number}" for number in range(20)]
+    for each in staying:
+        bucket.deliver(each)
+    built = Compactor(Lake(bucket)).build(PLAYS, DT, keys)
+    together, copy, numbers = threading.Barrier(10, timeout=5), bucket.copy, itertools.count()
+
+    def copied(source: str, target: str) -> None:
+        number = next(numbers)
+        if number < 10:
+            together.wait()
+        elif number == 10:
+            raise StoreUnavailable("no answer")
+        copy(source, target)
+
+    bucket.copy = copied
+    swaps = replace(relocation(bucket), at_once=10)
+    swaps.swap(built)
+    with pytest.raises(StoreUnavailable):
+        swaps.finish()
+    assert bucket.read() == Counter(["a", "b", *staying])
+    del bucket.copy
+    mend(bucket)
+    assert bucket.location == HOME
+    assert bucket.read() == Counter(["a", "b", *staying])
+    assert not list(bucket.keys("compacting/"))
 
 
 def test_a_partition_that_no_catalog_knows_is_compacted_too(bucket):

@@ -242,14 +242,14 @@ def test_what_compaction_made_of_a_day_counts_as_there():
 
 def test_a_file_that_compaction_takes_while_ids_are_read_is_looked_for_again():
     class Compacting(Memory):
-        def get(self, key):
+        def get_part(self, key, start, length):
             if key in keys and key in self:
                 aside = Memory(self)
                 done = compact(aside, REGISTRY.table(PLAYS), "2018-08-29", keys)
                 self[done.key] = aside[done.key]
                 for each in done.replaced:
                     self.delete(each)
-            return super().get(key)
+            return super().get_part(key, start, length)
 
     store, keys = Compacting(), []
     keys += [put(store, play("a")), put(store, play("b"))]

@@ -55,6 +55,17 @@ def test_what_was_never_put_is_a_key_error(store):
         store.get("a/b")
 
 
+@pytest.mark.parametrize("data", [b"", b"0123456789"])
+@pytest.mark.parametrize("start", [0, 3, -4, -10, -30])
+@pytest.mark.parametrize("length", [1, 4, 30])
+def test_a_part_is_what_lies_there_and_the_size_of_the_whole(store, data, start, length):
+    store.put("a/b", data)
+    begin = start if start >= 0 else max(0, len(data) + start)
+    assert store.get_part("a/b", start, length) == (data[begin : begin + length], len(data))
+    with pytest.raises(KeyError, match="a/c"):
+        store.get_part("a/c", start, length)
+
+
 def test_keys_are_those_with_the_prefix_in_order(store):
     for key in ("b/2", "b/10", "a/1", "b-c/1", "b/d/e"):
         store.put(key, b"")

@@ -10,7 +10,7 @@ from events.table import Table
 from transform.merging import Survey, TooMuch, merged, survey
 from transform.packing import Memory
 from transform.parquet import written
-from transform.reading import DataRows
+from transform.reading import DataRows, StoredFile
 from transform.store import Store
 
 
@@ -75,11 +75,11 @@ class Compactor:
         rows = sum(file.rows for file in files.values())
         if self.memory is not None and rows > self.memory.rows:
             raise TooMuch(f"{len(files)} files are {rows:,} rows")
-        # A file beside them is read when its turn comes, and let go.
-        others = {key: self._open(key, table).replaces for key in beside}
+        # Of files beside them only the ids are read, when each one's turn comes.
+        others = {key: self._beside(key, table).replaces for key in beside}
         outlived = superseded({key: file.replaces for key, file in files.items()} | others)
         counting = [file for key, file in files.items() if key not in outlived]
-        surveyed = survey(table, counting, (self._open(key, table) for key in beside))
+        surveyed = survey(table, counting, (self._beside(key, table) for key in beside))
         kept = surveyed.rows
         key = compacted_key(table.name, dt, surveyed.digest) if kept else None
         replaced = tuple(each for each in files if each != key)
@@ -89,6 +89,9 @@ class Compactor:
 
     def _open(self, key: str, table: Table) -> DataRows:
         return DataRows(self.store.get(key), table)
+
+    def _beside(self, key: str, table: Table) -> DataRows:
+        return DataRows(StoredFile(self.store, key), table)
 
     def _encoded(
         self, table: Table, files: Sequence[DataRows], surveyed: Survey, done: Compacted

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from transform.reading import read_parquet
+from transform.reading import Gone, StoredFile, read_parquet
 from transform.store import Store
 
 _logger = logging.getLogger("playlake.transform")
@@ -57,9 +57,11 @@ class EventIds:
 
 
 def _read(lake: Store, key: str) -> pa.Array:
-    data = lake.get(key)
+    file = StoredFile(lake, key)
     try:
-        column = read_parquet(data, ["event_id"])[0]["event_id"].cast(pa.string())
+        column = read_parquet(file, ["event_id"])[0]["event_id"].cast(pa.string())
+    except Gone:
+        raise
     except (ValueError, KeyError, NotImplementedError) as error:
         # Torn; or Parquet that is not ours: the column is not there, or of another kind.
         _logger.warning("%s cannot be read: %s", key, error)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 
 class Entry(NamedTuple):
@@ -11,6 +11,19 @@ class Entry(NamedTuple):
     key: str
     bytes: int
     modified: float
+
+
+class Part(NamedTuple):
+    """Some of an object's bytes, and how many it has in all."""
+
+    data: bytes
+    size: int
+
+    @classmethod
+    def of(cls, data: bytes, start: int, length: int) -> Self:
+        """What `Store.get_part` gives of an object that is `data`."""
+        begin = start if start >= 0 else max(0, len(data) + start)
+        return cls(data[begin : begin + length], len(data))
 
 
 class Store(Protocol):
@@ -28,6 +41,10 @@ class Store(Protocol):
 
     def get(self, key: str) -> bytes:
         """The object's bytes. A key that is not there raises KeyError."""
+
+    def get_part(self, key: str, start: int, length: int) -> Part:
+        """So many of the object's bytes from `start` on, a place in it or, below 0, one that is so
+        far from its end; fewer where it is shorter. A key that is not there raises KeyError."""
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """The keys that begin with `prefix`, in lexical order."""

@@ -12,7 +12,7 @@ from events.table import Table
 from transform.compaction import Built, Compacted, Compactor, superseded
 from transform.merging import TooMuch
 from transform.packing import DEFAULT_MEGABYTES, FILE_BYTES, Memory, Packed, Sized, halves, packed
-from transform.reading import DataRows
+from transform.reading import DataRows, StoredFile
 from transform.store import Entry, Store
 
 _logger = logging.getLogger("playlake.transform")
@@ -220,6 +220,6 @@ class Sweep:
 
     def _replaces(self, key: str, table: Table) -> Collection[str]:
         try:
-            return DataRows(self.store.get(key), table).replaces
+            return DataRows(StoredFile(self.store, key), table).replaces
         except (KeyError, ValueError):  # gone, or named when its group's turn comes
             return ()

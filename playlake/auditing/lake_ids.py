@@ -9,7 +9,7 @@ from events.layout import parse_key
 from events.registry import REGISTRY
 from playlake.auditing.arrivals import LONGEST_ID, short
 from transform.compaction import superseded
-from transform.reading import read_parquet
+from transform.reading import Gone, StoredFile, read_parquet
 from transform.store import Store
 
 _COLUMNS = ("event_id", "received_at")
@@ -77,10 +77,12 @@ class LakeIds:
         read: dict[str, pa.Table] = {}
         replaces: dict[str, tuple[str, ...]] = {}
         for key in [each for each in self.lake.keys(f"{table}/dt={dt}/") if parse_key(each)]:
-            data = self.lake.get(key)
+            file = StoredFile(self.lake, key)
             try:
-                rows, replaces[key] = read_parquet(data, _COLUMNS)
+                rows, replaces[key] = read_parquet(file, _COLUMNS)
                 read[key] = _shortened(rows)
+            except Gone:
+                raise
             except _UNREADABLE:
                 self.unreadable.add(key)
                 replaces.pop(key, None)

@@ -275,10 +275,10 @@ def _stack_stores(where: Deployed) -> tuple[Archive, Archive, GlueCatalog]:
 def _alone(root: Archive, catalog: GlueCatalog) -> Iterator[Relocation]:
     """Nobody else mends the lake meanwhile, and what others were killed in is ended."""
     from playlake.compacting.lease import Lease
-    from playlake.compacting.relocation import Relocation
+    from playlake.compacting.relocation import CALLS_AT_ONCE, Relocation
 
     lease = Lease(root, f"`playlake {sys.argv[1]}` on {socket.gethostname()}")
     with Waiting("Waiting for") as waiting, lease.held(waiting.tell) as held:
-        relocation = Relocation(root, catalog, held.check)
+        relocation = Relocation(root, catalog, held.check, at_once=CALLS_AT_ONCE)
         relocation.recover()
         yield relocation

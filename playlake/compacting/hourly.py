@@ -13,7 +13,7 @@ from catalog.settings import Settings as CatalogSettings
 from catalog.settings import open_catalog
 from events.errors import SettingsError
 from playlake.compacting.lease import Busy, Lease
-from playlake.compacting.relocation import Relocation
+from playlake.compacting.relocation import CALLS_AT_ONCE, Relocation
 from transform.packing import DEFAULT_MEGABYTES, Memory
 from transform.settings import TransformSettings, open_store
 from transform.store import Archive
@@ -76,7 +76,9 @@ class Hourly:
         try:
             lease = Lease(root, _HOLDER, _PATIENCE_SECONDS)
             with lease.held() as held:
-                relocation = Relocation(root, catalog, held.check, self.sleep)
+                relocation = Relocation(
+                    root, catalog, held.check, self.sleep, at_once=CALLS_AT_ONCE
+                )
                 ended = [f"{each.table} dt={each.dt}" for each in relocation.recover()]
                 sweep = Sweep(
                     lake,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from events.errors import Unavailable
-from transform.store import Archive, Entry, Stale, Version, VersionedStore
+from transform.store import Archive, Entry, Part, Stale, Version, VersionedStore
 
 KEY = "mending/lease.json"
 """Beside `lake/`."""
@@ -158,6 +158,11 @@ class Guarded:
         """See `transform.store.Store.get`."""
         self.check()
         return self.archive.get(key)
+
+    def get_part(self, key: str, start: int, length: int) -> Part:
+        """See `transform.store.Store.get_part`."""
+        self.check()
+        return self.archive.get_part(key, start, length)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See `transform.store.Store.keys`."""

@@ -19,6 +19,7 @@ on from 4. A file that arrives between 2 and 5 is seen after 5.
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -34,6 +35,10 @@ LAKE = "lake/"
 GRACE_SECONDS = 5.0
 """How long a query that was planned before a move may still open the files that it was told of. One
 that takes longer fails, and says that a file is gone."""
+
+
+CALLS_AT_ONCE = 10
+"""As many as botocore keeps connections: S3 takes seconds to copy a file of 256 MB."""
 
 
 class Locations(Protocol):
@@ -63,6 +68,8 @@ class Relocation:
     """Called before each step; raises when another process mends the lake by now."""
     sleep: Callable[[float], object] = time.sleep
     grace_seconds: float = GRACE_SECONDS
+    at_once: int = 1
+    """Copies and deletions under way together: of a day of gigabytes each stays for seconds."""
     _pending: list[Compacted] = field(default_factory=list)
 
     def swap(self, built: Built) -> bool:
@@ -119,9 +126,7 @@ class Relocation:
             new = [key for key in self._home(done) if key not in copied]
             if not new:
                 return
-            for key in new:
-                self.check()
-                self.root.copy(LAKE + key, _aside(key))
+            self._each(lambda key: self.root.copy(LAKE + key, _aside(key)), new)
             copied |= set(new)
 
     def _move(self, folders: Mapping[Compacted, str | None]) -> None:
@@ -138,18 +143,29 @@ class Relocation:
             self.check()
             if done.key is not None:
                 self.root.copy(_aside(done.key), LAKE + done.key)
-            for key in done.replaced:
-                self.check()
-                self.root.delete(LAKE + key)
+            self._each(lambda key: self.root.delete(LAKE + key), done.replaced)
         self._move(dict.fromkeys(pending))
         for done in pending:
             self._clear(done)
 
     def _clear(self, done: Compacted) -> None:
-        for key in list(self.root.keys(_folder(done))):
-            self.check()
-            self.root.delete(key)
+        self._each(self.root.delete, list(self.root.keys(_folder(done))))
         self.root.delete(_note(done))
+
+    def _each(self, work: Callable[[str], None], keys: Sequence[str]) -> None:
+        """Work on every key; when one fails, those that are not begun are left."""
+
+        def checked(key: str) -> None:
+            self.check()
+            work(key)
+
+        if self.at_once == 1:
+            for key in keys:
+                checked(key)
+            return
+        with ThreadPoolExecutor(self.at_once) as pool:
+            for _ in pool.map(checked, keys):
+                pass
 
     def _home(self, done: Compacted) -> Iterator[str]:
         keys = self.root.keys(f"{LAKE}{done.table}/dt={done.dt}/")

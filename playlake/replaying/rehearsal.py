@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from heapq import merge
 
 from playlake.workshop import Workshop
-from transform.store import Archive, Entry, Stale, Version
+from transform.store import Archive, Entry, Part, Stale, Version
 
 
 def rehearsed(shop: Workshop, lake: Archive, archive: Archive) -> Workshop:
@@ -36,7 +36,11 @@ class Overlaid:
 
     def get(self, key: str) -> bytes:
         """See `transform.store.Store.get`."""
-        return (self._changes if key in self._changed else self._under).get(key)
+        return self._of(key).get(key)
+
+    def get_part(self, key: str, start: int, length: int) -> Part:
+        """See `transform.store.Store.get_part`."""
+        return self._of(key).get_part(key, start, length)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """See `transform.store.Store.keys`."""
@@ -58,7 +62,7 @@ class Overlaid:
 
     def load(self, key: str) -> Version | None:
         """See `transform.store.VersionedStore.load`."""
-        return (self._changes if key in self._changed else self._under).load(key)
+        return self._of(key).load(key)
 
     def save(self, key: str, data: bytes, seen: Version | None) -> Version:
         """See `transform.store.VersionedStore.save`."""
@@ -66,3 +70,6 @@ class Overlaid:
             raise Stale(key)
         self._changed.add(key)
         return self._changes.save(key, data, self._changes.load(key))
+
+    def _of(self, key: str) -> Archive:
+        return self._changes if key in self._changed else self._under

@@ -12,7 +12,7 @@ from events.rejected import REJECTED_EVENTS
 from playlake.workshop import Workshop
 from transform.compaction import superseded
 from transform.identity import identities
-from transform.reading import DataRows, read_parquet
+from transform.reading import DataRows, StoredFile, read_parquet
 from transform.records import RawRecord
 from transform.replay import Replay, count_rejects, renamed
 from transform.rewriting import without
@@ -97,7 +97,7 @@ def _parts(file: DataRows) -> Iterator[pa.Table]:
 
 def _replaced(lake: Store, key: str) -> tuple[str, ...]:
     try:
-        return read_parquet(lake.get(key), [])[1]
+        return read_parquet(StoredFile(lake, key), [])[1]
     except (KeyError, ValueError):  # gone, or torn
         return ()
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from events.errors import StoreUnavailable
-from transform.store import Entry, Stale, Version
+from transform.store import Entry, Part, Stale, Version
 
 # Half-written objects wait here, outside every table's folder: DuckDB, unlike Athena, reads what a
 # glob finds, and a torn file under it breaks every query.
@@ -40,6 +40,18 @@ class FileStore:
         """See `transform.store.Store.get`."""
         try:
             return (self.root / key).read_bytes()
+        except FileNotFoundError:
+            raise KeyError(key) from None
+        except OSError as error:
+            raise StoreUnavailable(f"cannot read {self.root / key}: {error.strerror}") from error
+
+    def get_part(self, key: str, start: int, length: int) -> Part:
+        """See `transform.store.Store.get_part`."""
+        try:
+            with (self.root / key).open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                file.seek(start if start >= 0 else max(0, size + start))
+                return Part(file.read(length), size)
         except FileNotFoundError:
             raise KeyError(key) from None
         except OSError as error:

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
 from events.errors import SettingsError, StoreUnavailable
-from transform.store import Entry, Stale, Version
+from transform.store import Entry, Part, Stale, Version
 
 # botocore's standard mode tries again what may pass: SlowDown and other 5xx, throttling, timeouts,
 # broken connections. Five calls that time out and the pauses between them come to 75 s at most, of
@@ -31,6 +31,7 @@ _GONE = "NoSuchKey"
 # 409: another write or a delete of the key is under way; S3 says to upload again. botocore does
 # not: it takes a 409 for the caller's fault.
 _UNDER_WAY = "ConditionalRequestConflict"
+_NO_RANGE = "InvalidRange"
 _LONGEST_PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0)  # full jitter: half on average
 
 _ACTIONS = {
@@ -93,13 +94,33 @@ class S3Store:
         """See `transform.store.Store.get`."""
         return self._read(key).data
 
-    def _read(self, key: str) -> Version:
+    def get_part(self, key: str, start: int, length: int) -> Part:
+        """See `transform.store.Store.get_part`: a request, of a range of bytes (RFC 9110, 14.1.2).
+        Of a place below 0 S3 gives what is behind it, to the end."""
+        wanted = f"bytes={start}" if start < 0 else f"bytes={start}-{start + length - 1}"
         try:
-            found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key)
-            return Version(bytes(found["Body"].read()), found["ETag"])
+            data, found = self._request(key, Range=wanted)
+        except _NoSuchRange:
+            return Part(b"", 0)  # an empty object; nobody reads behind the end of another
+        if "ContentRange" not in found:  # who serves no ranges gives it all
+            return Part.of(data, start, length)
+        return Part(data[:length], int(found["ContentRange"].rpartition("/")[2]))
+
+    def _read(self, key: str) -> Version:
+        data, found = self._request(key)
+        return Version(data, found["ETag"])
+
+    def _request(self, key: str, **wanted: str) -> tuple[bytes, Mapping[str, Any]]:
+        try:
+            found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + key, **wanted)
+            return bytes(found["Body"].read()), found
         except self._client.exceptions.NoSuchKey:
             raise KeyError(key) from None
-        except (ClientError, BotoCoreError) as error:
+        except ClientError as error:
+            if _code(error) == _NO_RANGE:
+                raise _NoSuchRange from error
+            raise self._unavailable("read", key, error) from error
+        except BotoCoreError as error:
             raise self._unavailable("read", key, error) from error
 
     def keys(self, prefix: str = "") -> Iterator[str]:
@@ -176,6 +197,10 @@ class S3Store:
 
     def _url(self, key: str) -> str:
         return f"s3://{self._bucket}/{self._prefix}{key}"
+
+
+class _NoSuchRange(Exception):
+    """The object has no byte there."""
 
 
 class _UnderWay(Exception):
