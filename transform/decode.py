@@ -121,19 +121,22 @@ class _Batch:
         """Decode what can be in one call, and lines that are at fault by themselves; after so many
         of these, all that is left."""
         decoder = self._decoder._tagged if b'"type"' in data else self._decoder._untagged
-        start = 0
+        start = end = lines = 0
         for _ in range(2 + len(data) // _BYTES_A_FAULT):
-            lines, end = plain_objects(data, start)
+            if start >= end:
+                lines, end = plain_objects(data, start)
             if lines:
                 block = data[start:end]
                 taken = self._take_block(decoder, block, lines, arrived_at)
                 if taken is None:
                     break
+                lines -= block.count(b"\n", 0, taken)
                 start += taken
             if start == len(data):
                 return
             after = data.find(b"\n", start) + 1 or len(data)
             self._decode_lines(data[start:after], arrived_at, whole=False)
+            lines -= start < end  # it was one of those that were counted
             start = after
         self._decode_lines(data[start:], arrived_at, whole=False)
 
