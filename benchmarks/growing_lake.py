@@ -29,8 +29,8 @@ from events.registry import REGISTRY, table_of
 from events.table import Table
 from events.video_play import VIDEO_PLAY
 from events.video_player import VIDEO_PLAYER
-from playlake.feed import feed_folder
-from playlake.folder import DataFolder
+from playlake.local.feed import feed_folder
+from playlake.local.folder import DataFolder
 from playlake.simulation import Scenario, Simulation
 from transform.drivers.file_store import FileStore
 from transform.parquet import digest, encode

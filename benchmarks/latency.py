@@ -30,7 +30,7 @@ from benchmarks.measuring import Bound
 from benchmarks.posting import PLAYLAKE, Connection, started
 from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
-from playlake.folder import DataFolder
+from playlake.local.folder import DataFolder
 
 PROBES_A_SECOND = 20
 PAUSE_SECONDS = 0.02

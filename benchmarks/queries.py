@@ -38,8 +38,8 @@ from catalog.drivers.local import LocalCatalog
 from catalog.named import named_query
 from catalog.port import Value
 from events.video_play import VIDEO_PLAY
-from playlake.feed import feed_folder
-from playlake.folder import DataFolder
+from playlake.local.feed import feed_folder
+from playlake.local.folder import DataFolder
 from playlake.simulation import Scenario, Simulation, Truth
 
 REPORTS = ("play_time_by_video", "watch_time_by_user", "sessions_by_platform")

@@ -15,8 +15,8 @@ from benchmarks.growing_lake import Lake, dt_of
 from benchmarks.measuring import Spread
 from catalog.drivers.duckdb_engine import DuckDBEngine
 from events.errors import PlaylakeError
-from playlake.dashboard.asking import Question, ask
-from playlake.dashboard.encoding import encoded
+from playlake.web.dashboard.asking import Question, ask
+from playlake.web.dashboard.encoding import encoded
 
 PATIENCE_SECONDS = 120.0
 

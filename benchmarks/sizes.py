@@ -17,8 +17,8 @@ from pathlib import Path
 
 from benchmarks.consumer import REPORTS, files_of
 from benchmarks.transform import BATCH_BYTES, firehose_events, play_events
-from playlake.folder import DataFolder
-from playlake.pipeline import LocalPipeline
+from playlake.local.folder import DataFolder
+from playlake.local.pipeline import LocalPipeline
 from transform.batch import deliver
 from transform.drivers.file_store import FileStore
 from transform.process import Processor

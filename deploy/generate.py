@@ -30,7 +30,7 @@ def generated() -> dict[Path, Callable[[], str]]:
         folder / "tables.yml": lambda: _fragment("events/", table_resources()),
         folder / "queries.yml": lambda: _fragment("catalog/queries/", query_resources()),
         folder / "regions.json": regions_json,
-        Path("playlake", "deployer_policy.json"): policy_json,
+        Path("playlake", "deployed", "deployer_policy.json"): policy_json,
         AWS: lambda: inventory_page((ROOT / AWS).read_text("utf-8")),
         DEPLOYING: lambda: switches_page((ROOT / DEPLOYING).read_text("utf-8")),
     }

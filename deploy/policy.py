@@ -3,8 +3,8 @@
     python -m deploy.policy --account 123456789012 [--identifier demo] [--stage dev]
 
 fills it for one account, and prints the commands that create it. What ships
-(`playlake/deployer_policy.json`) has placeholders, which IAM would take for variables of its own;
-and it is longer than IAM takes in one piece.
+(`playlake/deployed/deployer_policy.json`) has placeholders, which IAM would take for variables of
+its own; and it is longer than IAM takes in one piece.
 """
 
 import argparse
@@ -224,7 +224,7 @@ def policy() -> dict[str, Any]:
 
 
 def policy_json() -> str:
-    """`playlake/deployer_policy.json`."""
+    """`playlake/deployed/deployer_policy.json`."""
     return json.dumps(policy(), indent=2) + "\n"
 
 

@@ -7,7 +7,7 @@ import json
 from importlib import resources
 from typing import Any
 
-from playlake.deployment import SERVICES
+from playlake.deployed.deployment import SERVICES
 
 
 def regions() -> dict[str, list[str]]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from events.errors import StoreUnavailable
 from ingest.drivers.spool import Spool
-from playlake.delivery import Delivery, DeliverySettings
-from playlake.invocation import Transform, invoke
+from playlake.local.delivery import Delivery, DeliverySettings
+from playlake.local.invocation import Transform, invoke
 from transform.drivers.file_store import FileStore
 from transform.store import Store
 

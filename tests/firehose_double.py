@@ -14,8 +14,8 @@ from uuid import uuid4
 
 from events.errors import Unavailable
 from ingest.drivers.spool_batch import MAX_BATCH_RECORDS, Batch, Buffering, SpooledRecord
-from playlake.delivery import error_record
-from playlake.invocation import Failure, Transform, Transformed, invoke
+from playlake.local.delivery import error_record
+from playlake.local.invocation import Failure, Transform, Transformed, invoke
 from tests.batch_double import BatchDouble, Refuse, constraint, data_of
 from transform.store import Store
 

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 
 from events.layout import parse_key
 from events.validation import Misfit
+from playlake.mending.workshop import Workshop
 from playlake.replaying.replay import replay
 from playlake.replaying.source import Source, Span
-from playlake.workshop import Workshop
 from tests.records import ARRIVED, LAB_PLAY, lines, record
 from transform.failed import Failed, failed_line
 from transform.parquet import data_objects

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import httpx
 from starlette.types import ASGIApp
 
-from playlake.server import server
-from playlake.server_protocol import Take
+from playlake.web.protocol import Take
+from playlake.web.server import server
 
 CLICK = {"action": "click", "userId": 404444, "buttonName": "helloWorld"}
 

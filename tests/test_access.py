@@ -16,10 +16,10 @@ from starlette.routing import Route
 
 from events.errors import SettingsError
 from ingest.collector import Collector
-from playlake.access import OPEN, Key, guarded, key_from
-from playlake.server import create_app
-from playlake.serving import serving_app
 from playlake.testing.stream import MemoryStream
+from playlake.web.access import OPEN, Key, guarded, key_from
+from playlake.web.server import create_app
+from playlake.web.serving import serving_app
 from tests.conftest import PLAYLAKE, run_playlake, running_dev
 from tests.records import LAB_CLICK
 

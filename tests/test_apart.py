@@ -15,10 +15,10 @@ import pytest
 
 from events.errors import CatalogUnavailable, StoreUnavailable, Unavailable
 from ingest.drivers.spool import Batch, SpooledRecord
-from playlake.apart import ApartTransform
-from playlake.folder import DataFolder
-from playlake.invocation import Failure, Transformed
-from playlake.transforming import invoke_here
+from playlake.local.apart import ApartTransform
+from playlake.local.folder import DataFolder
+from playlake.local.invocation import Failure, Transformed
+from playlake.local.transforming import invoke_here
 from tests.conftest import Dev, eventually, running_dev
 from tests.processes import children, runs
 from tests.records import LAB_CLICK, LAB_PLAY, lines
@@ -212,7 +212,13 @@ def test_the_process_ends_without_a_word_when_its_server_was_killed_within_a_mes
     ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", "playlake.transforming", str(theirs.fileno()), str(tmp_path)],
+            [
+                sys.executable,
+                "-m",
+                "playlake.local.transforming",
+                str(theirs.fileno()),
+                str(tmp_path),
+            ],
             pass_fds=[theirs.fileno()],
             stderr=subprocess.PIPE,
         )

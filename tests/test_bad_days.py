@@ -16,11 +16,11 @@ from ingest.drivers.spool import Spool
 from playlake.auditing.absences import withdrawn
 from playlake.auditing.audit import Account, Audit
 from playlake.auditing.erased import note_erased
-from playlake.folder import DataFolder
+from playlake.local.folder import DataFolder
+from playlake.mending.retention import Retention
+from playlake.mending.workshop import Workshop
 from playlake.replaying.replay import replay
 from playlake.replaying.source import Source
-from playlake.retention import Retention
-from playlake.workshop import Workshop
 from tests.conftest import run_playlake
 from tests.memory_store import Killed, Memory
 from tests.records import ARRIVED, lines

@@ -7,8 +7,8 @@ import pytest
 
 from events.errors import CatalogUnavailable
 from ingest.drivers.spool import Spool
-from playlake.folder import DataFolder
-from playlake.pipeline import LocalPipeline
+from playlake.local.folder import DataFolder
+from playlake.local.pipeline import LocalPipeline
 from tests.lacking import lacking
 from tests.torture import crash_points
 from tests.torture.aftermath import Unexpected, live, must_be_whole, struck

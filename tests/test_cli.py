@@ -16,11 +16,11 @@ import pytest
 
 from playlake.cli.desk import desk_over
 from playlake.cli.main import COMMANDS, EXIT_CODES
-from playlake.dashboard.routes import dashboard_routes
-from playlake.folder import DataFolder
-from playlake.serving import serving_app
+from playlake.local.folder import DataFolder
 from playlake.simulation import Truth
-from playlake.site import site
+from playlake.web.dashboard.routes import dashboard_routes
+from playlake.web.serving import serving_app
+from playlake.web.site import site
 from tests.aws.dashboard import records
 from tests.conftest import PLAYLAKE, run_playlake, running_dev
 

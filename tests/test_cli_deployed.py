@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from playlake.diagnosis import Verdict
+from playlake.deployed.diagnosis import Verdict
 from playlake.drivers.checkup import check_up
 from playlake.drivers.session import Session
 from tests.conftest import eventually, run_playlake, running_dev

@@ -15,7 +15,7 @@ import pytest
 from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
 from events.registry import REGISTRY
-from playlake.folder import DataFolder
+from playlake.local.folder import DataFolder
 from tests.conftest import begun_playlake, run_playlake
 from tests.deployed import BUCKET, DATABASE, NAME, OUTPUTS, cloud
 from tests.records import ARRIVED, LAB_CLICK, LAB_PLAY, record

@@ -20,13 +20,13 @@ from catalog.cost import Scanned
 from catalog.named import named_queries
 from events.errors import CatalogUnavailable
 from playlake.cli.desk import desk_over
-from playlake.dashboard.asking import with_values
-from playlake.dashboard.routes import Desk, dashboard_routes
-from playlake.folder import DataFolder
-from playlake.serving import serving_app
+from playlake.local.folder import DataFolder
 from playlake.simulation.truth import Truth
-from playlake.site import site
-from playlake.verification import Comparison
+from playlake.simulation.verification import Comparison
+from playlake.web.dashboard.asking import with_values
+from playlake.web.dashboard.routes import Desk, dashboard_routes
+from playlake.web.serving import serving_app
+from playlake.web.site import site
 from tests.aws.dashboard import records
 from tests.conftest import PLAYLAKE, eventually, run_playlake
 from tests.records import LAB_CLICK, LAB_PLAY

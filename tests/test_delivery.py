@@ -12,8 +12,8 @@ import pytest
 
 from events.errors import StoreUnavailable
 from ingest.drivers.spool import Buffering, Spool
-from playlake.delivery import Delivered, Delivery, DeliverySettings
-from playlake.invocation import LAMBDA_ARN, Transform, invoke
+from playlake.local.delivery import Delivered, Delivery, DeliverySettings
+from playlake.local.invocation import LAMBDA_ARN, Transform, invoke
 from tests.delivering import (
     DAY,
     NOON,

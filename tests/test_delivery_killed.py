@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ingest.drivers.spool import Spool
-from playlake.delivery import DEFAULTS, Delivery
-from playlake.invocation import invoke
+from playlake.local.delivery import DEFAULTS, Delivery
+from playlake.local.invocation import invoke
 from tests.delivering import failed_records, keep, lines_under, raw_data
 from transform.drivers.file_store import FileStore
 
@@ -29,8 +29,8 @@ PROGRAM = textwrap.dedent("""
     from itertools import count
     from pathlib import Path
     from ingest.drivers.spool import Buffering, Spool
-    from playlake.delivery import Delivery, DeliverySettings
-    from playlake.invocation import invoke
+    from playlake.local.delivery import Delivery, DeliverySettings
+    from playlake.local.invocation import invoke
     from transform.drivers.file_store import FileStore
 
     folder, start, mode = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]

@@ -23,7 +23,7 @@ from deploy.policy import (
     parts,
     policy,
 )
-from playlake.policy import questions, read_policy
+from playlake.deployed.policy import questions, read_policy
 from tests.conftest import Dev
 from tests.ministack import ACCOUNT, Ministack, ministack
 from tests.packaged import ALL_SWITCHES, KINESIS, REGION, ROOT, SERVERLESS, packaged, service

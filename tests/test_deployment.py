@@ -9,7 +9,7 @@ from botocore.parsers import ResponseParserError
 from events.errors import SettingsError, Unavailable
 from ingest.drivers.firehose import FirehoseStream
 from ingest.drivers.kinesis import KinesisStream
-from playlake.deployment import (
+from playlake.deployed.deployment import (
     Deployed,
     Deployment,
     StackDescription,

@@ -8,11 +8,11 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from playlake.diagnosis import Verdict, judge_clock, judge_concurrency, judge_region, named
+from playlake.deployed.diagnosis import Verdict, judge_clock, judge_concurrency, judge_region, named
+from playlake.deployed.policy import Question, questions, read_policy
+from playlake.deployed.toolchain import check_tools, is_node_enough
 from playlake.drivers.checkup import check_up
 from playlake.drivers.permissions import check_permissions
-from playlake.policy import Question, questions, read_policy
-from playlake.toolchain import check_tools, is_node_enough
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from catalog.drivers.local import LocalCatalog
 from events.errors import SettingsError, StoreUnavailable
 from events.layout import parse_key
 from events.registry import REGISTRY
-from playlake.workshop import Workshop
+from playlake.mending.workshop import Workshop
 from tests.memory_store import Memory, Stepped
 from tests.records import ARRIVED, LAB_PLAY, lines, record
 from transform.compaction import compact

@@ -11,7 +11,7 @@ import pytest
 from events.errors import StreamUnavailable
 from ingest.handler import collect
 from ingest.settings import open_stream, wire
-from playlake.invocation import Transform
+from playlake.local.invocation import Transform
 from tests.batch_double import UNAVAILABLE, FailRecords, Refuse
 from tests.delivering import Event, answering, failed_records, keep, lines_under, raising, raw_data
 from tests.firehose_double import FirehoseDelivery, FirehoseDouble

@@ -22,10 +22,10 @@ from catalog.drivers.local import LocalCatalog
 from events.registry import REGISTRY
 from ingest.drivers.spool import Spool
 from playlake.auditing.absences import withdrawn
-from playlake.delivery import DeliverySettings
-from playlake.folder import DataFolder
-from playlake.pipeline import LocalPipeline, PipelineSettings
-from playlake.receipt import digest
+from playlake.local.delivery import DeliverySettings
+from playlake.local.folder import DataFolder
+from playlake.local.pipeline import LocalPipeline, PipelineSettings
+from playlake.mending.receipt import digest
 from tests.conftest import PLAYLAKE, run_playlake, running_dev
 from tests.deployed import BUCKET, DATABASE, NAME, OUTPUTS, cloud
 from tests.records import ARRIVED, LAB_PLAY, lines, record

@@ -19,9 +19,11 @@ from events.registry import REGISTRY
 from ingest.drivers.spool import Backlog, Spool
 from ingest.refusals import STATUS_OF
 from ingest.request import Request, Response
-from playlake.exposition import CONTENT_TYPE, Counter, Family, Histogram, Sample, exposed, gauge
-from playlake.folder import DataFolder
-from playlake.health import (
+from playlake.local.folder import DataFolder
+from playlake.local.pipeline import LocalPipeline, Observers
+from playlake.local.upkeep import Upkeep
+from playlake.web.exposition import CONTENT_TYPE, Counter, Family, Histogram, Sample, exposed, gauge
+from playlake.web.health import (
     FREE_BYTES,
     FRESH_SECONDS,
     OLDEST_SECONDS,
@@ -29,10 +31,8 @@ from playlake.health import (
     Health,
     health_route,
 )
-from playlake.measures import LAG_SECONDS, Measures, metrics_route
-from playlake.pipeline import LocalPipeline, Observers
-from playlake.serving import serving_app
-from playlake.upkeep import Upkeep
+from playlake.web.measures import LAG_SECONDS, Measures, metrics_route
+from playlake.web.serving import serving_app
 from tests.conftest import eventually
 from tests.records import LAB_CLICK, LAB_PLAY
 
@@ -41,7 +41,7 @@ NOW = 1_790_000_000_000
 
 @dataclass
 class Machine:
-    """See `playlake.health.Probed`: a machine whose faults the test chooses."""
+    """See `playlake.web.health.Probed`: a machine whose faults the test chooses."""
 
     waiting: Backlog = field(default_factory=Backlog)
     alive: bool = True

@@ -17,7 +17,7 @@ from events.registry import REGISTRY
 from ingest import settings
 from ingest.body import MAX_BODY_BYTES
 from ingest.handler import collect
-from playlake.folder import DataFolder
+from playlake.local.folder import DataFolder
 from playlake.testing.stream import MemoryStream
 from tests.conftest import Dev, eventually, running_dev
 from tests.lambda_context import CONTEXT

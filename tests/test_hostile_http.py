@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from ingest.collector import Collector
-from playlake.server import create_app
-from playlake.server_protocol import BoundedProtocol
-from playlake.serving import serving_app
 from playlake.testing.stream import MemoryStream
+from playlake.web.protocol import BoundedProtocol
+from playlake.web.server import create_app
+from playlake.web.serving import serving_app
 from tests.conftest import Dev, running_dev
 from tests.test_hostile import CLICK, answers, peak_megabytes
 

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.drivers.spool import Batch, Spool, SpooledRecord
 from ingest.drivers.spool_batch import MAX_BATCH_BYTES, MAX_BATCH_RECORDS
-from playlake.invocation import MAX_RESPONSE_BYTES, Transform, event_of
+from playlake.local.invocation import MAX_RESPONSE_BYTES, Transform, event_of
 from tests.delivering import (
     NOON,
     ArchiveDouble,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from playlake.handler import page
+from playlake.web.handler import page
 from tests.lambda_context import CONTEXT
 
 ROOT = Path(__file__).parents[1]

@@ -16,10 +16,10 @@ from events.registry import REGISTRY
 from playlake.auditing.absences import cutoffs
 from playlake.cli.opening import opened_workshop
 from playlake.compacting import lease
-from playlake.deployment import Deployed
-from playlake.folder import DataFolder
-from playlake.retention import Retention, first_kept
-from playlake.workshop import Workshop
+from playlake.deployed.deployment import Deployed
+from playlake.local.folder import DataFolder
+from playlake.mending.retention import Retention, first_kept
+from playlake.mending.workshop import Workshop
 from tests.conftest import begun_playlake, eventually, run_playlake
 from tests.deployed import BUCKET, DATABASE, NAME, OUTPUTS, cloud
 from tests.memory_store import Killed

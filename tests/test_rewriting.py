@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from catalog.drivers.local import LocalCatalog
 from events.registry import REGISTRY
-from playlake.workshop import Workshop
+from playlake.mending.workshop import Workshop
 from tests.memory_store import Killed, Memory
 from tests.records import ARRIVED, LAB_PLAY, record
 from transform import rewriting

@@ -24,10 +24,10 @@ from events.errors import PlaylakeError, StoreUnavailable
 from ingest import settings as ingest_settings
 from ingest.handler import collect
 from playlake.cli.desk import desk_of_folder
-from playlake.dashboard.routes import dashboard_routes
-from playlake.serving import serving_app
-from playlake.site import site
 from playlake.testing.stream import MemoryStream
+from playlake.web.dashboard.routes import dashboard_routes
+from playlake.web.serving import serving_app
+from playlake.web.site import site
 from tests.conftest import eventually, running_dev
 from tests.lambda_context import CONTEXT
 from tests.records import LAB_CLICK, LAB_PLAY, lines

@@ -20,11 +20,11 @@ from starlette.routing import Route
 from events.errors import StreamUnavailable
 from ingest.body import MAX_BODY_BYTES
 from ingest.collector import Collector
-from playlake.server import Site as ServedSite
-from playlake.server import create_app
-from playlake.server_protocol import Take
-from playlake.site import site as pages_of
 from playlake.testing.stream import MemoryStream
+from playlake.web.protocol import Take
+from playlake.web.server import Site as ServedSite
+from playlake.web.server import create_app
+from playlake.web.site import site as pages_of
 from tests.serving_apps import CLICK, client_of, serving
 
 

@@ -18,9 +18,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from ingest.collector import Collector
-from playlake.server import Events, create_app
-from playlake.server_protocol import Take
 from playlake.testing.stream import MemoryStream
+from playlake.web.protocol import Take
+from playlake.web.server import Events, create_app
 from tests.conftest import eventually
 from tests.serving_apps import CLICK, client_of, serving
 

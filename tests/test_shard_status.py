@@ -11,9 +11,9 @@ import pytest
 from events.errors import SettingsError, Unavailable
 from playlake.cli.options import Format
 from playlake.cli.shard_status import duration_text, show_status
+from playlake.consuming.shards import State
 from playlake.drivers.session import Session
 from playlake.drivers.shards import Consumers, consumption
-from playlake.shards import State
 from tests.moto_server import empty, moto
 from transform.drivers.file_store import FileStore
 from transform.drivers.s3_store import S3Store

@@ -14,9 +14,9 @@ from catalog.drivers.duckdb_engine import DuckDBEngine
 from events.errors import CatalogUnavailable
 from events.registry import REGISTRY
 from ingest.request import Request
-from playlake.folder import DataFolder
-from playlake.pipeline import LocalPipeline, Observers
-from playlake.upkeep import GRACE_SECONDS, PATIENCE_SECONDS, QUIET_SECONDS
+from playlake.local.folder import DataFolder
+from playlake.local.pipeline import LocalPipeline, Observers
+from playlake.local.upkeep import GRACE_SECONDS, PATIENCE_SECONDS, QUIET_SECONDS
 from tests.conftest import eventually
 from tests.records import LAB_PLAY, lines
 from transform import parquet
@@ -87,8 +87,8 @@ def test_what_was_replaced_stays_for_readers_and_then_goes(pipeline):
 def test_a_large_file_is_rewritten_only_when_it_is_worth_it(pipeline, monkeypatch):
     collect(pipeline, "a", "b")
     # Two files of one size: the one is a small share of the other, and that other is dear.
-    monkeypatch.setattr("playlake.upkeep.CHEAP_BYTES", 0)
-    monkeypatch.setattr("playlake.upkeep.SMALL_SHARE", 0.5)
+    monkeypatch.setattr("playlake.local.upkeep.CHEAP_BYTES", 0)
+    monkeypatch.setattr("playlake.local.upkeep.SMALL_SHARE", 0.5)
     pipeline.upkeep.clock.now += QUIET_SECONDS
     assert pipeline.upkeep.compact_due() == []
     pipeline.upkeep.clock.now += PATIENCE_SECONDS

@@ -182,7 +182,7 @@ def test_page_answers_with_the_webapp(host):
     said = host.run(
         "page",
         f"""
-from playlake.handler import page
+from playlake.web.handler import page
 event = json.loads({event!r})
 event["requestContext"]["http"] |= {{"method": "GET", "path": "/"}}
 event |= {{"rawPath": "/", "body": "", "isBase64Encoded": False}}

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from benchmarks.peers.answering import Stopwatch, answer
 from catalog.drivers.local import LocalCatalog
-from playlake.notices import NotifyingStore
+from playlake.local.notices import NotifyingStore
 from transform import handler
 from transform.settings import open_store
 
@@ -20,8 +20,8 @@ _CONTEXT = SimpleNamespace(
 
 
 class Notices:
-    """Registers each file that the handler wrote with the round's catalog, as `playlake.pipeline`
-    does and, on AWS, S3's notices do."""
+    """Registers each file that the handler wrote with the round's catalog, as
+    `playlake.local.pipeline` does and, on AWS, S3's notices do."""
 
     def __init__(self) -> None:
         self.catalog: LocalCatalog | None = None

@@ -51,7 +51,7 @@ PACKAGES = (
         leaves_out=("transform.drivers.file_store", "catalog.drivers.local"),
     ),
     Package("catalog", "catalog.handler", ("lambda",), leaves_out=("catalog.drivers.local",)),
-    Package("page", "playlake.handler", ("page", "lambda"), assets=("webapp",)),
+    Package("page", "playlake.web.handler", ("page", "lambda"), assets=("webapp",)),
 )
 
 

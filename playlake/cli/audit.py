@@ -21,7 +21,7 @@ from playlake.cli.terminal import Plain
 from playlake.cli.text import printable
 from playlake.cli.where import Where, anywhere
 from playlake.days import day_range
-from playlake.deployment import Deployed
+from playlake.deployed.deployment import Deployed
 
 if TYPE_CHECKING:
     from playlake.auditing.audit import Audit, DayAudit

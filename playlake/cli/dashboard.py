@@ -13,10 +13,10 @@ def dashboard(where: Where, port: Port = 8090, host: Host = "127.0.0.1") -> None
 
     Nothing is collected: `playlake dev` serves the same pages and does. Ctrl-C stops it.
     """
-    from playlake.access import guarded
     from playlake.cli.desk import desk_over
-    from playlake.dashboard.routes import dashboard_routes
-    from playlake.site import site
+    from playlake.web.access import guarded
+    from playlake.web.dashboard.routes import dashboard_routes
+    from playlake.web.site import site
 
     console = Terminal()
     with listen(host, port) as listening, desk_over(where, host) as desk:

@@ -19,13 +19,13 @@ from playlake.cli.options import Format, today
 from playlake.cli.rendering import render
 from playlake.cli.simulate import run_simulation
 from playlake.cli.terminal import Plain
-from playlake.folder import DataFolder
 from playlake.lake import Lake
-from playlake.pipeline import LocalPipeline
-from playlake.serving import serving
+from playlake.local.folder import DataFolder
+from playlake.local.pipeline import LocalPipeline
 from playlake.simulation import Scenario, Simulation
-from playlake.verification import compare
+from playlake.simulation.verification import compare
 from playlake.viewing import Missing, view
+from playlake.web.serving import serving
 
 _DAYS = 30
 _MARK = ".demo"

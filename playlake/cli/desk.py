@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from playlake.cli.listening import names_of
 from playlake.cli.opening import find_stack
 from playlake.cli.options import today
-from playlake.deployment import DEFAULT_STAGE, Deployed
+from playlake.deployed.deployment import DEFAULT_STAGE, Deployed
 
 if TYPE_CHECKING:
     from catalog.port import Engine, FileCatalog
     from playlake.cli.opening import FoundStack
     from playlake.cli.where import Where
-    from playlake.dashboard.live import LiveFeed
-    from playlake.dashboard.routes import Desk
+    from playlake.web.dashboard.live import LiveFeed
+    from playlake.web.dashboard.routes import Desk
 
 _NO_DAY = "9999-12-31"
 
@@ -49,7 +49,7 @@ def desk_of_folder(
 ) -> Iterator[Desk]:
     """Over a catalog that is open."""
     from catalog.drivers.duckdb_engine import DuckDBEngine
-    from playlake.dashboard.routes import Desk
+    from playlake.web.dashboard.routes import Desk
 
     with _querying() as pool, DuckDBEngine(catalog) as engine:
         pool.submit(_warm_up, engine)
@@ -69,8 +69,8 @@ def _warm_up(engine: Engine) -> None:
 @contextmanager
 def desk_of_stack(found: FoundStack, place: str, host: str) -> Iterator[Desk]:
     """Over a stack that was found, through Athena."""
-    from playlake.dashboard.routes import Desk
     from playlake.drivers.deployed_lake import opened_lake
+    from playlake.web.dashboard.routes import Desk
 
     with _querying() as pool, opened_lake(found.session, found.deployment, lambda _: None) as lake:
         options = _options(found, place)

@@ -29,16 +29,16 @@ from playlake.cli.listening import (
 from playlake.cli.opening import find_stack
 from playlake.cli.terminal import Terminal
 from playlake.cli.where import Where, anywhere
-from playlake.deployment import Deployed
-from playlake.folder import DataFolder
+from playlake.deployed.deployment import Deployed
+from playlake.local.folder import DataFolder
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
-    from playlake.access import Key
-    from playlake.exposition import Family
-    from playlake.measures import Measures
-    from playlake.pipeline import Background, LocalPipeline
+    from playlake.local.pipeline import Background, LocalPipeline
+    from playlake.web.access import Key
+    from playlake.web.exposition import Family
+    from playlake.web.measures import Measures
 
 _PUTS_AT_ONCE = 8
 
@@ -84,15 +84,15 @@ class _Serving:
 
 def _serve(folder: DataFolder, serving: _Serving, *, quiet: bool) -> None:
     """The whole pipeline, on this machine."""
-    from playlake.access import guarded
     from playlake.cli.desk import desk_of_folder
     from playlake.cli.fate import FatePrinter
-    from playlake.dashboard.live import LiveFeed
-    from playlake.dashboard.routes import dashboard_routes
-    from playlake.delivery import Delivered
-    from playlake.measures import Measures
-    from playlake.pipeline import LocalPipeline, Observers, PipelineSettings
-    from playlake.server import create_app
+    from playlake.local.delivery import Delivered
+    from playlake.local.pipeline import LocalPipeline, Observers, PipelineSettings
+    from playlake.web.access import guarded
+    from playlake.web.dashboard.live import LiveFeed
+    from playlake.web.dashboard.routes import dashboard_routes
+    from playlake.web.measures import Measures
+    from playlake.web.server import create_app
 
     console, feed, place = serving.console, LiveFeed(), str(folder.root)
     printer, measures = FatePrinter(console), Measures()
@@ -135,8 +135,8 @@ def _watched(
 ) -> list[BaseRoute]:
     """How the pipeline is, for whoever watches it: /healthz and /metrics."""
     from ingest.drivers.spool import read_backlog
-    from playlake.health import FolderProbe, Health, health_route
-    from playlake.measures import compacted, metrics_route, waiting
+    from playlake.web.health import FolderProbe, Health, health_route
+    from playlake.web.measures import compacted, metrics_route, waiting
 
     def families() -> Iterator[Family]:
         yield from measures.families()
@@ -159,10 +159,10 @@ def _now_ms() -> int:
 def _serve_for(where: Deployed, serving: _Serving) -> None:
     """The pages and the collector on this machine, the rest of the way on AWS."""
     from ingest.collector import Collector
-    from playlake.access import guarded
     from playlake.cli.desk import desk_of_stack
-    from playlake.dashboard.routes import dashboard_routes
-    from playlake.server import create_app
+    from playlake.web.access import guarded
+    from playlake.web.dashboard.routes import dashboard_routes
+    from playlake.web.server import create_app
 
     found = find_stack(where)
     from playlake.drivers.deployed_stream import opened_stream

@@ -15,8 +15,8 @@ from playlake.cli.options import Format, OutputFormat
 from playlake.cli.rendering import render_listing
 from playlake.cli.terminal import Plain
 from playlake.cli.where import AwsOptions, aws
-from playlake.diagnosis import Finding, Verdict, failed, has_failed
-from playlake.toolchain import check_tools
+from playlake.deployed.diagnosis import Finding, Verdict, failed, has_failed
+from playlake.deployed.toolchain import check_tools
 
 _COLORS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "red"}
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from events.layout import parse_key
 from events.rejected import REJECTED_EVENTS
 from playlake.cli.text import printable, seconds_text
-from playlake.delivery import Delivered
+from playlake.local.delivery import Delivered
 
 MOST_LINES = 10
 """A batch with more events of one table and day is told in one line."""

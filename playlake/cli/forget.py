@@ -18,11 +18,11 @@ from playlake.cli.opening import opened_workshop
 from playlake.cli.progress import progress
 from playlake.cli.terminal import Plain
 from playlake.cli.where import Where, anywhere
-from playlake.folder import DataFolder
+from playlake.local.folder import DataFolder
 
 if TYPE_CHECKING:
-    from playlake.receipt import Receipt, Task
-    from playlake.workshop import Workshop
+    from playlake.mending.receipt import Receipt, Task
+    from playlake.mending.workshop import Workshop
     from transform.erasure import Erasure
     from transform.person import Person
 
@@ -61,7 +61,7 @@ def forget(
     repeated until a look at everything finds nothing. Prints a receipt as JSON, without the id.
     A folder's spool is delivered first, whatever is asked.
     """
-    from playlake.receipt import Task
+    from playlake.mending.receipt import Task
 
     person = _person({"user_id": user_id, "viewer_id": viewer_id, "play_id": play_id})
     task = _task(dry_run=dry_run, verify=verify)
@@ -87,7 +87,7 @@ def _person(ids: dict[str, int | str | None]) -> Person:
 
 
 def _task(*, dry_run: bool, verify: bool) -> Task:
-    from playlake.receipt import Task
+    from playlake.mending.receipt import Task
 
     if dry_run and verify:
         raise SettingsError("--dry-run and --verify both only look: give one of them.")
@@ -119,7 +119,7 @@ def _deliver(folder: DataFolder, *, forgetting: bool) -> None:
     """What waits in the spool comes to lie where it is looked for; when something is to be
     forgotten, what nobody counts any more goes."""
     from playlake.drivers.leftovers import clear_leftovers
-    from playlake.pipeline import LocalPipeline
+    from playlake.local.pipeline import LocalPipeline
 
     folder.must_exist()
     with LocalPipeline(folder) as pipeline:
@@ -134,7 +134,7 @@ def _deliver(folder: DataFolder, *, forgetting: bool) -> None:
 def _do(task: Task, person: Person, shop: Workshop, file: Path | None) -> Receipt:
     """Do it and give the receipt, also of what an error or Ctrl-C left undone."""
     from playlake.auditing.erased import note_erased
-    from playlake.receipt import Receipt, Task
+    from playlake.mending.receipt import Receipt, Task
     from transform.erasure import Erasure
 
     note = partial(note_erased, shop.archive)

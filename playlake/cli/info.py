@@ -11,7 +11,7 @@ from playlake.cli.options import Format, OutputFormat
 from playlake.cli.rendering import render_listing
 from playlake.cli.terminal import Plain
 from playlake.cli.where import deployed
-from playlake.deployment import Deployed, described, remark
+from playlake.deployed.deployment import Deployed, described, remark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

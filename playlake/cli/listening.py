@@ -18,8 +18,8 @@ from events.errors import SettingsError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-    from playlake.access import Key
-    from playlake.server_protocol import Take
+    from playlake.web.access import Key
+    from playlake.web.protocol import Take
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")]
 Host = Annotated[
@@ -54,9 +54,9 @@ def serve(
     """Serve until SIGINT or SIGTERM, then return: whoever serves has more to do then.
 
     `stopping` ends the requests that would never end, and `take` has what is posted to /events;
-    see `playlake.server.server`.
+    see `playlake.web.server.server`.
     """
-    from playlake.server import server
+    from playlake.web.server import server
 
     # uvicorn raises the signal again once it has stopped.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -92,7 +92,7 @@ def key_of(host: str, listening: socket.socket) -> Key | None:
     A name in LOOPBACK may be made to mean another address, and on an address of 127.0.0.0/8 that
     is not in LOOPBACK any name in the Host header passes: either asks for a token.
     """
-    from playlake.access import key_from
+    from playlake.web.access import key_from
 
     address = ipaddress.ip_address(listening.getsockname()[0])
     return key_from(os.environ, exposed=host not in LOOPBACK or not address.is_loopback)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Self
 
 from events.errors import SettingsError
 from playlake.cli.progress import Waiting
-from playlake.deployment import Deployed, Deployment, StackDescription
-from playlake.folder import DataFolder
+from playlake.deployed.deployment import Deployed, Deployment, StackDescription
+from playlake.local.folder import DataFolder
 
 if TYPE_CHECKING:
     from catalog.answer import Answer
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from playlake.compacting.relocation import Relocation
     from playlake.drivers.session import Session
     from playlake.lake import Lake
-    from playlake.workshop import Workshop
+    from playlake.mending.workshop import Workshop
     from transform.store import Archive, Store
     from transform.sweep import Swap
 
@@ -199,7 +199,7 @@ def _owned(folder: DataFolder) -> Iterator[LocalCatalog]:
 
 @contextmanager
 def _folder_workshop(folder: DataFolder) -> Iterator[Workshop]:
-    from playlake.workshop import Workshop
+    from playlake.mending.workshop import Workshop
     from transform.drivers.file_store import FileStore
 
     with _owned(folder) as catalog:
@@ -230,7 +230,7 @@ def _folder_compaction(folder: DataFolder, *, looking: bool) -> Iterator[Compact
 def _stack_workshop(where: Deployed, *, looking: bool) -> Iterator[Workshop]:
     from playlake.compacting.lease import Guarded
     from playlake.drivers.deployed_lake import LAKE_PREFIX
-    from playlake.workshop import Workshop
+    from playlake.mending.workshop import Workshop
 
     lake, root, catalog = _stack_stores(where)
     with nullcontext() if looking else _alone(root, catalog) as relocation:

@@ -22,7 +22,7 @@ from playlake.replaying.source import Source, Span
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from playlake.workshop import Workshop
+    from playlake.mending.workshop import Workshop
     from transform.process import Settings
     from transform.tally import Tally
 

@@ -18,10 +18,10 @@ from playlake.cli.rendering import render_listing
 from playlake.cli.terminal import Plain
 from playlake.cli.text import bytes_text
 from playlake.cli.where import Where, anywhere
-from playlake.folder import DataFolder
+from playlake.local.folder import DataFolder
 
 if TYPE_CHECKING:
-    from playlake.retention import Expired
+    from playlake.mending.retention import Expired
 
 _MOST_DAYS = 36_500
 
@@ -47,7 +47,7 @@ def retain(
     Of the archive it is the day of arrival that counts. What cannot be undone is asked about, or
     takes --yes. Safe to interrupt and to run again.
     """
-    from playlake.retention import Retention, first_kept
+    from playlake.mending.retention import Retention, first_kept
 
     names = tables_named(table)
     kept = first_kept(today(), days)

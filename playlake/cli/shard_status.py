@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from playlake.cli.options import Format
 from playlake.cli.rendering import render_listing
 from playlake.cli.terminal import Plain
-from playlake.shards import furthest_behind, summary
+from playlake.consuming.shards import furthest_behind, summary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from playlake.consuming.shards import ShardStatus
     from playlake.drivers.session import Session
     from playlake.drivers.shards import Consumers
-    from playlake.shards import ShardStatus
     from transform.ledger import Place
 
 _SHOWN_DIGITS = 8

@@ -19,8 +19,8 @@ from playlake.cli.progress import progress
 from playlake.cli.terminal import Plain
 from playlake.cli.where import Target, sending
 from playlake.days import parse_day
-from playlake.deployment import Deployed
-from playlake.folder import DataFolder
+from playlake.deployed.deployment import Deployed
+from playlake.local.folder import DataFolder
 
 if TYPE_CHECKING:
     from playlake.simulation import SimulatedRequest, Simulation, Totals
@@ -83,7 +83,7 @@ def _target(where: Target) -> DataFolder | str:
 
 def run_simulation(simulation: Simulation, days: int, target: DataFolder | str) -> None:
     """Send the simulation's requests to a URL or into a data folder, with a progress bar."""
-    from playlake.feed import feed_folder, feed_url
+    from playlake.local.feed import feed_folder, feed_url
 
     with progress(f"Simulating {days} days", days) as update:
         requests = _watched(simulation.requests(), update)

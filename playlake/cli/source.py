@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 from events.errors import SettingsError
 from playlake.cli.opening import find_stack, open_session
-from playlake.folder import DataFolder
+from playlake.local.folder import DataFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from playlake.cli.where import AwsOptions
-    from playlake.deployment import Deployed
+    from playlake.deployed.deployment import Deployed
     from playlake.drivers.session import Session
 
 

@@ -11,8 +11,8 @@ import typer
 
 from events.errors import SettingsError
 from playlake.cli.options import DEFAULT_DATA
-from playlake.deployment import DEFAULT_STAGE, Deployed
-from playlake.folder import DataFolder
+from playlake.deployed.deployment import DEFAULT_STAGE, Deployed
+from playlake.local.folder import DataFolder
 
 Where = DataFolder | Deployed
 """Where there is something to look at."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from catalog.data_file import Reason, Skipped
-from playlake.upkeep import GRACE_SECONDS
+from playlake.local.upkeep import GRACE_SECONDS
 from transform.compaction import Built
 from transform.store import Store
 

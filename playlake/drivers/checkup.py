@@ -8,8 +8,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from events.errors import PlaylakeError
-from playlake.deployment import SERVICES, Deployed, remark, unusable
-from playlake.diagnosis import (
+from playlake.deployed.deployment import SERVICES, Deployed, remark, unusable
+from playlake.deployed.diagnosis import (
     Finding,
     failed,
     judge_clock,
@@ -18,10 +18,10 @@ from playlake.diagnosis import (
     ok,
     warning,
 )
+from playlake.deployed.policy import questions, read_policy
 from playlake.drivers.permissions import check_permissions
 from playlake.drivers.session import FAULTS, Session, failures, meaning
 from playlake.drivers.stack import describe
-from playlake.policy import questions, read_policy
 
 _EXAMPLE = "demo"
 

@@ -8,7 +8,7 @@ from catalog.drivers.athena import AthenaEngine
 from catalog.drivers.glue import GlueCatalog
 from catalog.port import Catalog
 from events.layout import parse_key
-from playlake.deployment import Deployment
+from playlake.deployed.deployment import Deployment
 from playlake.drivers.session import Session, failures
 from playlake.lake import Day, Lake
 

@@ -2,7 +2,7 @@
 
 from ingest.drivers import firehose, kinesis
 from ingest.drivers.batch_stream import BatchStream
-from playlake.deployment import Deployment
+from playlake.deployed.deployment import Deployment
 from playlake.drivers.session import Session
 
 

@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 
 from events.errors import StoreUnavailable
-from playlake.folder import DataFolder
+from playlake.local.folder import DataFolder
 
 
 def clear_leftovers(folder: DataFolder) -> None:

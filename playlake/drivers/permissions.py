@@ -6,9 +6,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from playlake.diagnosis import Finding, failed, named, ok, warning
+from playlake.deployed.diagnosis import Finding, failed, named, ok, warning
+from playlake.deployed.policy import Question
 from playlake.drivers.session import Session, failures, is_denied
-from playlake.policy import Question
 
 
 class NotSimulated(Exception):

@@ -13,8 +13,7 @@ from botocore.exceptions import ClientError
 from catalog.drivers.aws import code
 from events.errors import SettingsError
 from playlake.consuming.settings import beside
-from playlake.drivers.session import Session, denied_action, failures, is_denied
-from playlake.shards import (
+from playlake.consuming.shards import (
     SHARD_END,
     Lease,
     Progress,
@@ -23,6 +22,7 @@ from playlake.shards import (
     join,
     vanished,
 )
+from playlake.drivers.session import Session, denied_action, failures, is_denied
 from transform.drivers.s3_store import S3Store
 from transform.ledger import Place, Standing, decode, ledger_key
 from transform.settings import open_store

@@ -2,7 +2,7 @@
 
 from botocore.exceptions import ClientError
 
-from playlake.deployment import Deployed, StackDescription, absent
+from playlake.deployed.deployment import Deployed, StackDescription, absent
 from playlake.drivers.session import Session, failures
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from heapq import merge
 
-from playlake.workshop import Workshop
+from playlake.mending.workshop import Workshop
 from transform.store import Archive, Entry, Part, Stale, Version
 
 

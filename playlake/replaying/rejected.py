@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from events.arrow import schema
 from events.rejected import REJECTED_EVENTS
-from playlake.workshop import Workshop
+from playlake.mending.workshop import Workshop
 from transform.compaction import superseded
 from transform.identity import identities
 from transform.reading import DataRows, StoredFile, read_parquet

@@ -5,10 +5,10 @@ from contextlib import suppress
 
 from events.layout import parse_key
 from events.rejected import REJECTED_EVENTS
+from playlake.mending.workshop import Workshop
 from playlake.replaying.archive import ARCHIVED, FailedArchive, RawArchive
 from playlake.replaying.rejected import RejectedEvents
 from playlake.replaying.source import Source, Span
-from playlake.workshop import Workshop
 from transform.process import Processor, Settings
 from transform.replay import Replay
 from transform.store import Store

@@ -16,8 +16,8 @@ from catalog.named import named_queries
 from events.registry import REGISTRY
 from ingest.collector import EVENTS_PATH, Collector
 from ingest.request import Request
-from playlake.feed import feed_folder, feed_url
-from playlake.folder import DataFolder
+from playlake.local.feed import feed_folder, feed_url
+from playlake.local.folder import DataFolder
 from playlake.simulation import Scenario, SimulatedRequest, Simulation
 from tests.aws.account import EmulatedAccount, step
 from tests.aws.dashboard import ask, records, serving

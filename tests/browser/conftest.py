@@ -12,10 +12,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 
 from events.fields import COLLECTED
 from ingest.collector import Collector
-from playlake.server import create_app
-from playlake.serving import serving_app
 from playlake.testing.stream import MemoryStream
 from playlake.viewing import CHROMIUM_OPTIONS, browser_path
+from playlake.web.server import create_app
+from playlake.web.serving import serving_app
 from tests.browser import tracked
 from tests.browser.pages import dawn
 from tests.conftest import Dev, run_playlake, running_dev

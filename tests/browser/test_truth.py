@@ -13,11 +13,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from catalog.drivers.duckdb_engine import DuckDBEngine
-from playlake.folder import DataFolder
-from playlake.pipeline import LocalPipeline
-from playlake.server import create_app
-from playlake.serving import serving_app
+from playlake.local.folder import DataFolder
+from playlake.local.pipeline import LocalPipeline
 from playlake.viewing import browser_path
+from playlake.web.server import create_app
+from playlake.web.serving import serving_app
 from tests.browser.hidden import watch_behind_another_tab
 from tests.browser.oracle import Oracle
 from tests.browser.scenarios import SCENARIOS, Scenario

@@ -18,10 +18,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from catalog.drivers.duckdb_engine import DuckDBEngine
-from playlake.folder import DataFolder
-from playlake.pipeline import LocalPipeline
-from playlake.server import create_app
-from playlake.serving import serving_app
+from playlake.local.folder import DataFolder
+from playlake.local.pipeline import LocalPipeline
+from playlake.web.server import create_app
+from playlake.web.serving import serving_app
 
 Event = dict[str, Any]
 

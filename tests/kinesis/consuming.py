@@ -15,7 +15,7 @@ from typing import Any
 
 from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
-from playlake.folder import DataFolder
+from playlake.local.folder import DataFolder
 from tests.conftest import PLAYLAKE
 from tests.kinesis.emulated import Emulated, Shards
 

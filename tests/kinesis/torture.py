@@ -28,7 +28,7 @@ from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
 from playlake.consuming.daemon import find_jars, kcl_version
 from playlake.consuming.properties import OVERRIDES
-from playlake.folder import DataFolder
+from playlake.local.folder import DataFolder
 from tests.kinesis.consuming import TABLES, Consuming, consuming, events, ids, kill, rows_by_id
 from tests.kinesis.emulated import Emulated, Shards, emulated, require_everything
 

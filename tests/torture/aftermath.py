@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from playlake.folder import DataFolder
+from playlake.local.folder import DataFolder
 from tests.conftest import run_playlake
 from tests.torture import forked
 from tests.torture.calls import Shim, Step, Stroke

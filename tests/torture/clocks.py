@@ -20,7 +20,7 @@ from pathlib import Path
 
 from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
-from playlake.folder import DataFolder
+from playlake.local.folder import DataFolder
 from tests.conftest import run_playlake
 from tests.torture.calls import Lacking
 from tests.torture.load import Load, Unkept, day_of, table_of

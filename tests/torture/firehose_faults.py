@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from random import Random
 
 from ingest.drivers.spool_batch import Batch
-from playlake.invocation import Transformed, check
+from playlake.local.invocation import Transformed, check
 from tests.torture.function import Function
 from tests.torture.proxy import Cause, Choose, Forward, Request, spare
 from tests.torture.row import Row

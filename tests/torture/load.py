@@ -16,7 +16,7 @@ import httpx
 
 from catalog.drivers.duckdb_engine import DuckDBEngine
 from catalog.drivers.local import LocalCatalog
-from playlake.folder import DataFolder
+from playlake.local.folder import DataFolder
 from tests.records import LAB_CLICK, LAB_PLAY
 from tests.torture.beside import beside
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.drivers.spool import read_backlog
-from playlake.folder import DataFolder
+from playlake.local.folder import DataFolder
 from tests.conftest import PLAYLAKE
 from tests.torture.load import Load, Unkept, rows_by_id
 from tests.torture.row import Row, tallied

@@ -24,10 +24,10 @@ from typing import Any
 
 from events.errors import PlaylakeError, Unavailable
 from ingest.request import Request
-from playlake.delivery import Delivery, DeliverySettings
-from playlake.folder import DataFolder
-from playlake.invocation import invoke
-from playlake.pipeline import LocalPipeline
+from playlake.local.delivery import Delivery, DeliverySettings
+from playlake.local.folder import DataFolder
+from playlake.local.invocation import invoke
+from playlake.local.pipeline import LocalPipeline
 from tests.records import LAB_CLICK, LAB_PLAY
 from transform.drivers.file_store import FileStore
 

@@ -29,7 +29,7 @@ from ingest.drivers.patience import Patience
 from ingest.drivers.spool_batch import Batch, SpooledRecord
 from ingest.handler import collect
 from playlake.compacting import hourly
-from playlake.invocation import Transformed, event_of, invoke
+from playlake.local.invocation import Transformed, event_of, invoke
 from tests.firehose_double import FirehoseDouble
 from tests.glue_double import BUCKET, DATABASE, create_tables
 from tests.lambda_context import CONTEXT

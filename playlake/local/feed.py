@@ -12,9 +12,9 @@ from events.errors import PlaylakeError, SettingsError, StreamUnavailable
 from ingest.collector import EVENTS_PATH
 from ingest.drivers.spool import Buffering
 from ingest.request import Request
-from playlake.delivery import DEFAULTS
-from playlake.folder import DataFolder
-from playlake.pipeline import LocalPipeline, PipelineSettings
+from playlake.local.delivery import DEFAULTS
+from playlake.local.folder import DataFolder
+from playlake.local.pipeline import LocalPipeline, PipelineSettings
 from playlake.simulation import SimulatedRequest
 
 REQUESTS_AT_ONCE = 1_000

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from playlake.site import site
+from playlake.web.site import site
 
 logger = Logger()
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from catalog.answer import Answer
 from catalog.cost import Scanned
-from playlake.dashboard.asking import Question
 from playlake.values import plain
+from playlake.web.dashboard.asking import Question
 
 
 def encoded(answer: Answer, question: Question) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from events.errors import StreamUnavailable
 from ingest.body import MAX_BODY_BYTES
 from ingest.collector import EVENTS_PATH, Collected, Collector, refuse_unstored
 from ingest.request import Request, Response
-from playlake.server_protocol import Answer, BoundedProtocol, Take, request_of
-from playlake.site import site
+from playlake.web.protocol import Answer, BoundedProtocol, Take, request_of
+from playlake.web.site import site
 
 _logger = logging.getLogger("playlake.server")
 
@@ -104,7 +104,7 @@ class _Server(uvicorn.Server):
 
 @dataclass(slots=True)
 class Events:
-    """The collector as an ASGI application, and past ASGI: `playlake.server_protocol.Take`."""
+    """The collector as an ASGI application, and past ASGI: `playlake.web.protocol.Take`."""
 
     collector: Collector
     submit: Submit

@@ -15,11 +15,11 @@ from starlette.routing import BaseRoute, Route
 from catalog.answer import Answer
 from catalog.named import named_queries
 from catalog.port import Engine
-from playlake.dashboard.asking import Question, ask, described
-from playlake.dashboard.encoding import encoded
-from playlake.dashboard.live import LiveFeed
-from playlake.dashboard.refusing import Guard, refusal
 from playlake.values import csv_lines
+from playlake.web.dashboard.asking import Question, ask, described
+from playlake.web.dashboard.encoding import encoded
+from playlake.web.dashboard.live import LiveFeed
+from playlake.web.dashboard.refusing import Guard, refusal
 
 T = TypeVar("T")
 

@@ -21,9 +21,9 @@ from events.rejected import REJECTED_EVENTS
 from ingest.drivers.spool import Backlog
 from ingest.refusals import STATUS_OF
 from ingest.request import Response
-from playlake.dashboard.refusing import Guard
-from playlake.delivery import Delivered
-from playlake.exposition import CONTENT_TYPE, Counter, Family, Histogram, Sample, exposed, gauge
+from playlake.local.delivery import Delivered
+from playlake.web.dashboard.refusing import Guard
+from playlake.web.exposition import CONTENT_TYPE, Counter, Family, Histogram, Sample, exposed, gauge
 
 LAG_SECONDS = (0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3_600, 86_400)
 """The bounds of the delivery lag: a batch is due after one second, and late after minutes."""

@@ -29,7 +29,7 @@ class Question:
 
 def read_policy() -> str | None:
     """The policy that this installation ships, its placeholders as they are; None without one."""
-    found = files("playlake") / POLICY_FILE
+    found = files("playlake.deployed") / POLICY_FILE
     return found.read_text("utf-8") if found.is_file() else None
 
 

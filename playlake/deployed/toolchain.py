@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from playlake.diagnosis import Finding, failed, ok, warning
+from playlake.deployed.diagnosis import Finding, failed, ok, warning
 
 Run = Callable[[Sequence[str]], str | None]
 """Runs a command and gives its standard output, or None when it is not there or fails."""

@@ -16,12 +16,12 @@ from ingest.collector import Collector, serve
 from ingest.cors import ANY_ORIGIN
 from ingest.drivers.spool import Spool
 from ingest.request import Request, Response
-from playlake.apart import ApartTransform
-from playlake.delivery import DEFAULTS, Delivered, Delivery, DeliverySettings
-from playlake.folder import DataFolder
-from playlake.invocation import Invoke
-from playlake.transforming import invoke_here
-from playlake.upkeep import Upkeep
+from playlake.local.apart import ApartTransform
+from playlake.local.delivery import DEFAULTS, Delivered, Delivery, DeliverySettings
+from playlake.local.folder import DataFolder
+from playlake.local.invocation import Invoke
+from playlake.local.transforming import invoke_here
+from playlake.local.upkeep import Upkeep
 from transform.drivers.file_store import FileStore
 
 _logger = logging.getLogger("playlake.pipeline")

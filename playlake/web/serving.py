@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 from starlette.types import ASGIApp
 
-from playlake.pipeline import LocalPipeline
-from playlake.server import create_app, server
-from playlake.server_protocol import Take
+from playlake.local.pipeline import LocalPipeline
+from playlake.web.protocol import Take
+from playlake.web.server import create_app, server
 
 _STARTUP_SECONDS = 10
 
@@ -27,7 +27,7 @@ def serving(pipeline: LocalPipeline) -> Iterator[str]:
 def serving_app(app: ASGIApp, host: str = "127.0.0.1", take: Take | None = None) -> Iterator[str]:
     """Serve an application on a free port; gives the URL. Leaving it ends the open requests.
 
-    `take`: see `playlake.server.server`.
+    `take`: see `playlake.web.server.server`.
     """
     with socket.create_server((host, 0)) as listening:
         web = server(app, host, 0, take=take)

@@ -8,8 +8,8 @@ from datetime import date, timedelta
 
 from events.layout import parse_key
 from playlake.auditing.absences import ARCHIVE, note_cutoff
-from playlake.upkeep import GRACE_SECONDS
-from playlake.workshop import Workshop
+from playlake.local.upkeep import GRACE_SECONDS
+from playlake.mending.workshop import Workshop
 from transform.store import Store
 
 _ARCHIVED = re.compile(r"(?P<prefix>raw|failed)/(?:[^/]+/)*?dt=(?P<dt>\d{4}-\d\d-\d\d)/.+")

@@ -19,11 +19,11 @@ from typing import Any
 
 from events.errors import Unavailable
 from ingest.drivers.spool import Batch
-from playlake.invocation import Failure, Transformed
+from playlake.local.invocation import Failure, Transformed
 
 
 class ApartTransform:
-    """Invokes the transform over the lake in a folder; a `playlake.invocation.Invoke`.
+    """Invokes the transform over the lake in a folder; a `playlake.local.invocation.Invoke`.
 
     `arrived(key, data)` is called, in the calling thread, for each object that lies in the lake;
     what it raises the transform meets there. The process begins with the first batch, and anew
@@ -37,7 +37,7 @@ class ApartTransform:
         self._link: Connection[Any, Any] | None = None
 
     def __call__(self, batch: Batch, invocation_id: str) -> Transformed | Failure:
-        """See `playlake.invocation.invoke`. Raises Unavailable also where no process begins."""
+        """See `playlake.local.invocation.invoke`; Unavailable also where no process begins."""
         link = self._link or self._begin()
         try:
             # Plain tuples: for a named one pickle calls back into Python, GIL and all.
@@ -62,7 +62,7 @@ class ApartTransform:
         with theirs:
             end = theirs.fileno()
             # What is imported here is imported there, whatever lies in the current folder.
-            command = (sys.executable, "-P", "-m", "playlake.transforming", str(end))
+            command = (sys.executable, "-P", "-m", "playlake.local.transforming", str(end))
             environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
             # A session of its own: what a terminal sends, Ctrl-C say, is for the server.
             try:

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from events.errors import Unavailable
 from ingest.drivers.spool import DEFAULT_BUFFERING, Batch, Buffering, Spool, SpooledRecord
-from playlake.invocation import LAMBDA_ARN, Failure, Invoke, Transformed
+from playlake.local.invocation import LAMBDA_ARN, Failure, Invoke, Transformed
 from transform.archive import archive_key, packed
 from transform.failed import FAILED, Failed, failed_line
 from transform.store import Store

@@ -1,10 +1,10 @@
-"""The transform, as the local pipeline has it: in this process, or the one that `playlake.apart`
-starts, with `python -m playlake.transforming DESCRIPTOR LAKE`.
+"""The transform, as the local pipeline has it: in this process, or the one that
+`playlake.local.apart` starts, with `python -m playlake.local.transforming DESCRIPTOR LAKE`.
 
 DESCRIPTOR is that process's end of a socket. It hears (records of a batch, invocation id) and says
 ("ready",) once, then ("written", key, data), which is answered by None or the error to raise,
-("logged", record), and last ("done", what `playlake.invocation.invoke` gave or the Unavailable
-that it raised). It ends when the other end is gone, whatever way that went.
+("logged", record), and last ("done", what `playlake.local.invocation.invoke` gave or the
+Unavailable that it raised). It ends when the other end is gone, whatever way that went.
 """
 
 import logging
@@ -20,8 +20,8 @@ from typing import Any
 
 from events.errors import Unavailable
 from ingest.drivers.spool import Batch, SpooledRecord
-from playlake.invocation import Invoke, invoke
-from playlake.notices import NotifyingStore
+from playlake.local.invocation import Invoke, invoke
+from playlake.local.notices import NotifyingStore
 from transform.batch import deliver
 from transform.drivers.file_store import FileStore
 from transform.process import Processor

@@ -1,0 +1,1 @@
+"""The pipeline of one machine: a folder, the local Firehose, the transform beside it, upkeep."""
