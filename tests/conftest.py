@@ -1,6 +1,7 @@
 """What tests share: the command line as a process, and a `playlake dev` to talk to."""
 
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -69,10 +70,12 @@ def _left_over(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _aws_read_once() -> Iterator[None]:
-    """What botocore knows of AWS's services is read from its files once, not for each client."""
-    read = cache(JSONFileLoader().load_file)
+    """What botocore knows of AWS's services is parsed once, not for each client; each has its own
+    all the same, for a client strikes the bucket out of the paths in its model of S3."""
+    parse = JSONFileLoader().load_file
+    parsed = cache(lambda path: pickle.dumps(parse(path)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", lambda _, path: read(path))
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: pickle.loads(parsed(path)))
         yield
 
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from events.errors import StreamUnavailable
-from playlake import feed
+from playlake.local import feed
 
 
 def test_where_one_request_fails_those_that_wait_are_not_sent(monkeypatch):

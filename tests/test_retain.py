@@ -3,6 +3,7 @@
 import json
 import random
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -232,6 +233,7 @@ def has_lost_the_lease(shop):
 def test_whoever_has_lost_the_lease_on_a_deployed_lake_drops_nothing(monkeypatch):
     """A laptop that was closed, say: the hourly compaction has it by then, and is at work."""
     monkeypatch.setattr(lease, "SECONDS", 5)
+    monkeypatch.setattr(sys, "argv", ["playlake", "retain"])
     with cloud() as aws:
         aws.deploy(NAME, OUTPUTS)
         aws.make_lake()
