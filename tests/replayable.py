@@ -15,11 +15,11 @@ from playlake.replaying.replay import replay
 from playlake.replaying.source import Source, Span
 from tests.records import ARRIVED, LAB_PLAY, lines, record
 from transform.failed import Failed, failed_line
+from transform.mending.tally import Tally
 from transform.parquet import data_objects
 from transform.process import Settings, process
 from transform.rejects import Reject, rejected_table
 from transform.store import Store
-from transform.tally import Tally
 
 PLAYS = "video_play_events"
 REJECTED = "rejected_events"

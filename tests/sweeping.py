@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from transform.mending.sweep import PlainSwap, Sweep, Swept
 from transform.store import Store
-from transform.sweep import PlainSwap, Sweep, Swept
 
 
 def sweep(store: Store, **options: Any) -> Swept:
-    """`options` are those of `transform.sweep.Sweep`."""
+    """`options` are those of `transform.mending.sweep.Sweep`."""
     return Sweep(store, PlainSwap(store), **options).run()

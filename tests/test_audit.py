@@ -22,8 +22,8 @@ from tests.conftest import run_playlake
 from tests.deployed import BUCKET, NAME, OUTPUTS, cloud
 from tests.memory_store import Memory
 from tests.records import LAB_PLAY
-from transform.compaction import compact
 from transform.failed import Failed, failed_line
+from transform.mending.compaction import compact
 from transform.parquet import data_objects
 from transform.process import process
 from transform.records import RawRecord

@@ -42,13 +42,13 @@ from tests.replayable import (
     workshop,
 )
 from tests.sweeping import sweep
-from transform.compaction import compact, superseded
 from transform.drivers.file_store import FileStore
-from transform.erasure import Erasure
+from transform.mending.compaction import compact, superseded
+from transform.mending.erasure import Erasure
+from transform.mending.person import Person
+from transform.mending.rewriting import without
+from transform.mending.tally import Fate
 from transform.parquet import encode
-from transform.person import Person
-from transform.rewriting import without
-from transform.tally import Fate
 
 ANNA = Person("user_id", "1")
 RAW = f"raw/dt={DAY}/1.json.gz"

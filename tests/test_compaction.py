@@ -10,8 +10,8 @@ import pytest
 from events.layout import REPLACES
 from events.registry import REGISTRY
 from tests.records import ARRIVED, LAB_PLAY, record
-from transform.compaction import compact
 from transform.drivers.file_store import FileStore
+from transform.mending.compaction import compact
 from transform.parquet import data_objects, encode
 from transform.process import process
 

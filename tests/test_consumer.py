@@ -31,8 +31,8 @@ from transform.ledger import (
     decode,
     encode,
 )
+from transform.mending.rewriting import without
 from transform.process import Processor
-from transform.rewriting import without
 
 
 def test_a_full_batch_is_committed_and_the_place_to_checkpoint_is_its_end():

@@ -20,14 +20,14 @@ from events.registry import REGISTRY
 from playlake.mending.workshop import Workshop
 from tests.memory_store import Memory, Stepped
 from tests.records import ARRIVED, LAB_PLAY, lines, record
-from transform.compaction import compact
 from transform.drivers.file_store import FileStore
-from transform.erasure import MOST_PASSES, Erasure
 from transform.failed import Failed, failed_line
 from transform.ledger import Ledger, Place, Totals
 from transform.lines import stripped
+from transform.mending.compaction import compact
+from transform.mending.erasure import MOST_PASSES, Erasure
+from transform.mending.person import Person
 from transform.parquet import data_objects
-from transform.person import Person
 from transform.process import process
 
 USER = Person("user_id", "404444")

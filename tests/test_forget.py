@@ -29,11 +29,11 @@ from playlake.mending.receipt import digest
 from tests.conftest import PLAYLAKE, run_playlake, running_dev
 from tests.deployed import BUCKET, DATABASE, NAME, OUTPUTS, cloud
 from tests.records import ARRIVED, LAB_PLAY, lines, record
-from transform.compaction import compact
 from transform.drivers.file_store import FileStore
 from transform.failed import Failed, failed_line
+from transform.mending.compaction import compact
+from transform.mending.person import Person
 from transform.parquet import data_objects
-from transform.person import Person
 from transform.process import process
 
 USER, OTHER = 987_654_321_012, 555_432_109_876

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from events.arrow import schema
 from events.registry import REGISTRY
 from transform.enrich import distinct
-from transform.merging import TooMuch, merged, survey
+from transform.mending.merging import TooMuch, merged, survey
 from transform.parquet import digest, encode
 from transform.reading import DataRows
 

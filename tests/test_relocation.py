@@ -15,9 +15,9 @@ from events.registry import REGISTRY
 from playlake.compacting.relocation import Relocation
 from tests.memory_store import Memory, Stepped
 from tests.test_sweep import DT, batch_of, ids_in
-from transform.compaction import Compactor
+from transform.mending.compaction import Compactor
+from transform.mending.sweep import Sweep
 from transform.store import Entry, Part
-from transform.sweep import Sweep
 
 PLAYS = REGISTRY.table("video_play_events")
 HOME = f"lake/video_play_events/dt={DT}/"

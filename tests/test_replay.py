@@ -36,14 +36,14 @@ from tests.replayable import (
     rows_of,
     workshop,
 )
-from transform.compaction import compact
 from transform.identity import identities
+from transform.mending.compaction import compact
+from transform.mending.presence import EventIds, absent
+from transform.mending.replay import Replay
+from transform.mending.rewriting import without
 from transform.parquet import data_objects
-from transform.presence import EventIds, absent
 from transform.process import Processor, Settings, process
 from transform.records import RawRecord
-from transform.replay import Replay
-from transform.rewriting import without
 
 RAW = f"raw/dt={DAY}/1.json.gz"
 TIMED_OUT = "The event was logged too late."

@@ -19,7 +19,7 @@ from tests.replayable import (
     reject,
     replayed,
 )
-from transform.tally import Fate
+from transform.mending.tally import Fate
 
 EVENTS, PADDING = 10_000, "x" * 4_000
 

@@ -14,12 +14,12 @@ from events.registry import REGISTRY
 from playlake.mending.workshop import Workshop
 from tests.memory_store import Killed, Memory
 from tests.records import ARRIVED, LAB_PLAY, record
-from transform import rewriting
-from transform.compaction import compact
 from transform.drivers.file_store import FileStore
+from transform.mending import rewriting
+from transform.mending.compaction import compact
+from transform.mending.rewriting import without
 from transform.parquet import data_objects
 from transform.process import process
-from transform.rewriting import without
 
 TABLE, DT = "video_play_events", "2018-08-29"
 USERS = (1, 2, 3)

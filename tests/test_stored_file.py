@@ -13,7 +13,7 @@ from events.errors import StoreUnavailable
 from events.registry import REGISTRY
 from tests.memory_store import Memory
 from tests.records import ARRIVED, LAB_PLAY, record
-from transform.compaction import Compactor, compact
+from transform.mending.compaction import Compactor, compact
 from transform.parquet import data_objects
 from transform.process import process
 from transform.reading import TAIL_BYTES, DataRows, Gone, StoredFile

@@ -13,13 +13,13 @@ from events.registry import REGISTRY
 from tests.memory_store import Memory, Stepped
 from tests.records import ARRIVED, LAB_PLAY, record
 from tests.sweeping import sweep
-from transform.compaction import compact
-from transform.packing import Memory as Limits
+from transform.mending.compaction import compact
+from transform.mending.packing import Memory as Limits
+from transform.mending.rewriting import without
+from transform.mending.sweep import PlainSwap, Scope, Sweep
 from transform.parquet import DataObject, data_objects
 from transform.process import process
-from transform.rewriting import without
 from transform.store import Store
-from transform.sweep import PlainSwap, Scope, Sweep
 
 PLAYS = REGISTRY.table("video_play_events")
 DT = "2018-08-29"

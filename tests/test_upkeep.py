@@ -20,8 +20,8 @@ from playlake.local.upkeep import GRACE_SECONDS, PATIENCE_SECONDS, QUIET_SECONDS
 from tests.conftest import eventually
 from tests.records import LAB_PLAY, lines
 from transform import parquet
-from transform.compaction import compact
 from transform.drivers.file_store import FileStore
+from transform.mending.compaction import compact
 
 
 class Clock:

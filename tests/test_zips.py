@@ -143,7 +143,7 @@ import pyarrow.parquet as pq
 from events.arrow import schema
 from events.layout import object_key
 from events.registry import REGISTRY
-from transform.compaction import Compactor
+from transform.mending.compaction import Compactor
 from transform.parquet import encode
 
 table = REGISTRY.table("video_play_events")

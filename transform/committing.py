@@ -9,8 +9,8 @@ from transform.batch import write
 from transform.failed import FAILED, Failed, failed_line
 from transform.gathering import Before, Gathered, Unprocessable
 from transform.ledger import Totals
+from transform.mending.presence import EventIds, absent
 from transform.parquet import DataObject, data_objects, digest, encode
-from transform.presence import EventIds, absent
 from transform.reading import read_parquet
 from transform.store import Store
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from transform.archive import GZIP_LEVEL, Torn, is_packed, read_lines
-from transform.person import Person
+from transform.mending.person import Person
 
 
 class Unreadable(Exception):

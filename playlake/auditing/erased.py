@@ -15,7 +15,7 @@ def note_erased(archive: Store, key: str, events: Sequence[bytes]) -> None:
 
     The same once more is the same note, whatever else goes from the object before: two persons may
     be erased at once, or one after a crash in the other's erasure. See
-    `transform.erasure.Erasure.note`.
+    `transform.mending.erasure.Erasure.note`.
     """
     name = hashlib.sha256(b"\0".join([key.encode(), *events])).hexdigest()[:32]
     for dt, count in sorted(Counter(_days(key, events)).items()):

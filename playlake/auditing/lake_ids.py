@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from events.layout import parse_key
 from events.registry import REGISTRY
 from playlake.auditing.arrivals import LONGEST_ID, short
-from transform.compaction import superseded
+from transform.mending.compaction import superseded
 from transform.reading import Gone, StoredFile, read_parquet
 from transform.store import Store
 

@@ -19,11 +19,11 @@ from playlake.cli.text import bytes_text
 from playlake.cli.where import Where, anywhere
 from playlake.days import parse_day
 from playlake.durations import seconds
-from transform.packing import DEFAULT_MEGABYTES, Memory
+from transform.mending.packing import DEFAULT_MEGABYTES, Memory
 
 if TYPE_CHECKING:
-    from transform.compaction import Compacted
-    from transform.sweep import Growth, Scope, Sweep, Swept
+    from transform.mending.compaction import Compacted
+    from transform.mending.sweep import Growth, Scope, Sweep, Swept
 
 
 @anywhere
@@ -53,7 +53,7 @@ def compact(
     No query counts a row twice or misses one meanwhile. Safe to interrupt and to run again. Where
     `playlake dev` runs, and hourly on AWS, it happens by itself.
     """
-    from transform.sweep import Sweep
+    from transform.mending.sweep import Sweep
 
     scope = _scope(table, dt or [], all_older_than)
     with opened_compaction(where, looking=dry_run) as lake:
@@ -66,7 +66,7 @@ def compact(
 
 
 def _scope(table: str | None, dts: Sequence[str], older_than: str | None) -> Scope:
-    from transform.sweep import Scope
+    from transform.mending.sweep import Scope
 
     age = None if older_than is None else seconds("--all-older-than", older_than)
     days = [str(parse_day("--dt", each)) for each in dts]

@@ -23,8 +23,8 @@ from playlake.local.folder import DataFolder
 if TYPE_CHECKING:
     from playlake.mending.receipt import Receipt, Task
     from playlake.mending.workshop import Workshop
-    from transform.erasure import Erasure
-    from transform.person import Person
+    from transform.mending.erasure import Erasure
+    from transform.mending.person import Person
 
 UserId = Annotated[int | None, typer.Option(help="A person with an account, by its integer.")]
 ViewerId = Annotated[
@@ -76,7 +76,7 @@ def forget(
 
 
 def _person(ids: dict[str, int | str | None]) -> Person:
-    from transform.person import Person
+    from transform.mending.person import Person
 
     given = [Person(field, str(value)) for field, value in ids.items() if value is not None]
     if len(given) != 1:
@@ -135,7 +135,7 @@ def _do(task: Task, person: Person, shop: Workshop, file: Path | None) -> Receip
     """Do it and give the receipt, also of what an error or Ctrl-C left undone."""
     from playlake.auditing.erased import note_erased
     from playlake.mending.receipt import Receipt, Task
-    from transform.erasure import Erasure
+    from transform.mending.erasure import Erasure
 
     note = partial(note_erased, shop.archive)
     erasure = Erasure(person, shop.lake, shop.archive, shop.settle, note)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from playlake.drivers.session import Session
     from playlake.lake import Lake
     from playlake.mending.workshop import Workshop
+    from transform.mending.sweep import Swap
     from transform.store import Archive, Store
-    from transform.sweep import Swap
 
 
 @contextmanager
@@ -250,7 +250,7 @@ def _stack_workshop(where: Deployed, *, looking: bool) -> Iterator[Workshop]:
 def _stack_compaction(where: Deployed, *, looking: bool) -> Iterator[Compaction]:
     lake, root, catalog = _stack_stores(where)
     if looking:
-        from transform.sweep import PlainSwap
+        from transform.mending.sweep import PlainSwap
 
         yield Compaction(lake, PlainSwap(lake))
         return

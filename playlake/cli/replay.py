@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from playlake.mending.workshop import Workshop
+    from transform.mending.tally import Tally
     from transform.process import Settings
-    from transform.tally import Tally
 
 _COLUMNS = {
     "source": "varchar",
@@ -124,7 +124,7 @@ def _rows(source: Source, tally: Tally) -> Iterator[tuple[object, ...]]:
 
 
 def _last_line(tallies: Sequence[Tally], dry_run: bool) -> str:
-    from transform.tally import Fate
+    from transform.mending.tally import Fate
 
     def total(*fates: Fate) -> str:
         return f"{sum(tally.total(*fates) for tally in tallies):,}"

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from catalog.data_file import Reason, Skipped
 from playlake.local.upkeep import GRACE_SECONDS
-from transform.compaction import Built
+from transform.mending.compaction import Built
 from transform.store import Store
 
 
 @dataclass(slots=True)
 class FolderSwap:
-    """A `transform.sweep.Swap` by one transaction of the catalog."""
+    """A `transform.mending.sweep.Swap` by one transaction of the catalog."""
 
     store: Store
     replace: Callable[[Sequence[str], Sequence[str]], object]
@@ -20,15 +20,15 @@ class FolderSwap:
     _replaced: list[str] = field(default_factory=list)
 
     def swap(self, built: Built) -> bool:
-        """See `transform.sweep.Swap.swap`."""
+        """See `transform.mending.sweep.Swap.swap`."""
         built.put(self.store)
         self.replace(built.done.replaced, built.done.added)
         self._replaced += built.done.replaced
         return True
 
     def finish(self) -> None:
-        """See `transform.sweep.Swap.finish`: what was replaced goes once queries that were planned
-        before have ended."""
+        """See `transform.mending.sweep.Swap.finish`: what was replaced goes once queries that were
+        planned before have ended."""
         if self._replaced:
             self.sleep(GRACE_SECONDS)
         for key in self._replaced:

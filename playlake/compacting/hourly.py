@@ -14,10 +14,10 @@ from catalog.settings import open_catalog
 from events.errors import SettingsError
 from playlake.compacting.lease import Busy, Lease
 from playlake.compacting.relocation import CALLS_AT_ONCE, Relocation
-from transform.packing import DEFAULT_MEGABYTES, Memory
+from transform.mending.packing import DEFAULT_MEGABYTES, Memory
+from transform.mending.sweep import Scope, Sweep
 from transform.settings import TransformSettings, open_store
 from transform.store import Archive
-from transform.sweep import Scope, Sweep
 
 _logger = logging.getLogger("playlake.compacting")
 
@@ -65,7 +65,8 @@ class Hourly:
 
     def run(self, until: float, context: Context) -> dict[str, Any]:
         """Compact what was written before `until`, epoch seconds; what there is no time for is the
-        next one's. Gives `transform.sweep.Swept.to_dict`, and what was left by one that was killed.
+        next one's. Gives `transform.mending.sweep.Swept.to_dict`, and what was left by one that was
+        killed.
 
         Raises `events.errors.Unavailable`; that somebody else is at it is no error.
         """

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from events.layout import parse_key
-from transform.compaction import Built, Compacted
+from transform.mending.compaction import Built, Compacted
 from transform.store import Archive
 
 _MOST_ROUNDS = 10
@@ -59,7 +59,8 @@ class Locations(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Relocation:
-    """A `transform.sweep.Swap` that no query sees half of. One at a time on a lake: the `Lease`."""
+    """A `transform.mending.sweep.Swap` that no query sees half of. One at a time on a lake: the
+    `Lease`."""
 
     root: Archive
     """Where `lake/` lies."""
@@ -73,7 +74,7 @@ class Relocation:
     _pending: list[Compacted] = field(default_factory=list)
 
     def swap(self, built: Built) -> bool:
-        """See `transform.sweep.Swap.swap`. Raises `events.errors.Unavailable`."""
+        """See `transform.mending.sweep.Swap.swap`. Raises `events.errors.Unavailable`."""
         done = built.done
         if (done.table, done.dt) in {(each.table, each.dt) for each in self._pending}:
             self.finish()  # of a partition there is one note and one folder
@@ -89,7 +90,7 @@ class Relocation:
         return True
 
     def finish(self) -> None:
-        """See `transform.sweep.Swap.finish`. Raises `events.errors.Unavailable`."""
+        """See `transform.mending.sweep.Swap.finish`. Raises `events.errors.Unavailable`."""
         pending = list(self._pending)
         self._pending.clear()
         for done in pending:

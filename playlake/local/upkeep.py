@@ -15,8 +15,8 @@ from catalog.port import FileCatalog
 from events.errors import Unavailable
 from events.registry import REGISTRY
 from events.table import Table
-from transform.compaction import Compacted, compact
-from transform.packing import packed
+from transform.mending.compaction import Compacted, compact
+from transform.mending.packing import packed
 from transform.store import Store
 
 _logger = logging.getLogger("playlake.upkeep")

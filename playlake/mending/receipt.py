@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from transform.erasure import Pass
-from transform.person import Person
+from transform.mending.erasure import Pass
+from transform.mending.person import Person
 
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1}  # 16 MiB and some 30 ms a guess
 FORMAT = 1

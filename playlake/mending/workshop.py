@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from transform.rewriting import Rewritten
+from transform.mending.rewriting import Rewritten
 from transform.store import Archive
 
 

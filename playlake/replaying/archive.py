@@ -10,8 +10,8 @@ import msgspec
 from pybase64 import b64decode, b64encode
 
 from transform.archive import Torn, packed, read_lines
+from transform.mending.replay import Replay
 from transform.records import RawRecord, Result
-from transform.replay import Replay
 from transform.store import Store
 from transform.times import plausible, utc_day
 

@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 from events.arrow import schema
 from events.rejected import REJECTED_EVENTS
 from playlake.mending.workshop import Workshop
-from transform.compaction import superseded
 from transform.identity import identities
+from transform.mending.compaction import superseded
+from transform.mending.replay import Replay, count_rejects, renamed
+from transform.mending.rewriting import without
+from transform.mending.tally import Fate
 from transform.reading import DataRows, StoredFile, read_parquet
 from transform.records import RawRecord
-from transform.replay import Replay, count_rejects, renamed
-from transform.rewriting import without
 from transform.store import Store
-from transform.tally import Fate
 
 _ROWS = 500
 """Processed at once: a payload is at most 256 KB, and hardly ever more than one."""

@@ -9,10 +9,10 @@ from playlake.mending.workshop import Workshop
 from playlake.replaying.archive import ARCHIVED, FailedArchive, RawArchive
 from playlake.replaying.rejected import RejectedEvents
 from playlake.replaying.source import Source, Span
+from transform.mending.replay import Replay
+from transform.mending.tally import Tally
 from transform.process import Processor, Settings
-from transform.replay import Replay
 from transform.store import Store
-from transform.tally import Tally
 
 
 def replay(

@@ -64,7 +64,7 @@ class Person:
 
     def among(self, rows: pa.Table) -> pa.ChunkedArray:
         """Which of a table's rows name the person, by whichever columns are there: a boolean
-        without nulls for each. It is a `transform.rewriting.Drop`."""
+        without nulls for each. It is a `transform.mending.rewriting.Drop`."""
         nobody = pa.chunked_array([pa.repeat(False, len(rows))])
         return reduce(pc.or_, self._masks(rows), nobody)
 

@@ -2,9 +2,9 @@
 
 Each object is rewritten by itself, and is what it was or what it is to be, whatever moment a crash
 picks; a run that comes after finds what is left by looking. A data file gets a successor
-(`transform.rewriting`). An object of the archive is replaced where it lies, by compare-and-swap:
-its name says which batch it is, whoever reads the archive never sees a line twice or not at all,
-and there is no moment with two of it.
+(`transform.mending.rewriting`). An object of the archive is replaced where it lies, by
+compare-and-swap: its name says which batch it is, whoever reads the archive never sees a line twice
+or not at all, and there is no moment with two of it.
 
 Nothing stands still meanwhile: a batch that is delivered again brings the person's rows back. So
 the proof that nothing is left is a whole pass that found nothing, and passes are repeated until one
@@ -22,9 +22,9 @@ from events.layout import parse_key
 from events.registry import REGISTRY
 from transform.ledger import shards_under_way
 from transform.lines import Unreadable, stripped
-from transform.person import Person
+from transform.mending.person import Person
+from transform.mending.rewriting import Rewritten, without
 from transform.reading import read_parquet
-from transform.rewriting import Rewritten, without
 from transform.store import Archive, Stale, Store
 
 MOST_PASSES = 4

@@ -16,12 +16,12 @@ from pybase64 import b64decode, b64encode
 from events.layout import object_key
 from events.rejected import REJECTED_EVENTS
 from events.table import PARTITION_KEY
+from transform.mending.presence import EventIds, absent
+from transform.mending.tally import Fate, Tally
 from transform.parquet import encode
-from transform.presence import EventIds, absent
 from transform.process import Processed, Processor
 from transform.records import RawRecord, Result
 from transform.store import Store
-from transform.tally import Fate, Tally
 from transform.times import days
 
 _TOO_LATE = "too_late"

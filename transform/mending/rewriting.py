@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from events.arrow import schema
 from events.layout import REPLACES, object_key, parse_key
 from events.registry import REGISTRY
-from transform.merging import stretch_rows
+from transform.mending.merging import stretch_rows
 from transform.parquet import digest, written
 from transform.reading import DataRows
 from transform.store import Store

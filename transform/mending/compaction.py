@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from events.arrow import schema
 from events.layout import REPLACES, compacted_key
 from events.table import Table
-from transform.merging import Survey, TooMuch, merged, survey
-from transform.packing import Memory
+from transform.mending.merging import Survey, TooMuch, merged, survey
+from transform.mending.packing import Memory
 from transform.parquet import written
 from transform.reading import DataRows, StoredFile
 from transform.store import Store
@@ -63,9 +63,9 @@ class Compactor:
 
         Of events with the same event_id the one received first stays, but none that a file `beside`
         them holds, which stays as it is. A file whose successor is among them all adds no rows:
-        what was taken out of it (`transform.rewriting`) stays out. The object names the files that
-        it replaces in its metadata (`events.layout.REPLACES`), so that whoever finds it beside them
-        knows which to believe; deleting them is the caller's, once the catalog has it.
+        what was taken out of it (`transform.mending.rewriting`) stays out. The object names the
+        files that it replaces in its metadata (`events.layout.REPLACES`), so that whoever finds it
+        beside them knows which to believe; deleting them is the caller's, once the catalog has it.
 
         Nothing is written. Raises `events.errors.StoreUnavailable`, KeyError for a key that is not
         there, ValueError for what is no Parquet of the table's, and TooMuch for what takes more

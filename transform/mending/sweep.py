@@ -9,9 +9,17 @@ from typing import Any, Protocol
 from events.layout import is_of_others, parse_key
 from events.registry import REGISTRY
 from events.table import Table
-from transform.compaction import Built, Compacted, Compactor, superseded
-from transform.merging import TooMuch
-from transform.packing import DEFAULT_MEGABYTES, FILE_BYTES, Memory, Packed, Sized, halves, packed
+from transform.mending.compaction import Built, Compacted, Compactor, superseded
+from transform.mending.merging import TooMuch
+from transform.mending.packing import (
+    DEFAULT_MEGABYTES,
+    FILE_BYTES,
+    Memory,
+    Packed,
+    Sized,
+    halves,
+    packed,
+)
 from transform.reading import DataRows, StoredFile
 from transform.store import Entry, Store
 

@@ -1,0 +1,1 @@
+"""Data files made anew: compaction, replay and erasure, over any store."""
