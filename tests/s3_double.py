@@ -36,13 +36,14 @@ class S3Double(HttpDouble):
     """Objects by path, at `url` while its `with` lasts; each request meets the next of `faults`.
 
     Every PUT must be conditional: on there being no object, or on the one that has the tag.
-    `requests` counts.
+    `requests` counts, `signed` is the last one's signature.
     """
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.faults: deque[Fault] = deque()
         self.requests = 0
+        self.signed = ""
         super().__init__(_Handler)
 
     def fault(self) -> Fault | None:
@@ -53,6 +54,7 @@ class S3Double(HttpDouble):
 
 class _Handler(Handler):
     def serve(self) -> None:
+        self.double.signed = self.headers.get("authorization", "")
         {"DELETE": self._delete, "GET": self._get, "PUT": self._put}[self.command]()
 
     def _put(self) -> None:

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from catalog.drivers.aws import client
 from catalog.settings import Settings, open_catalog
 from events.errors import SettingsError
 
@@ -60,3 +61,6 @@ def test_a_function_without_a_region_is_told_to_set_one(opening, monkeypatch, tm
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with pytest.raises(SettingsError, match="AWS_REGION"):
         opening(Settings("glue://a", "s3://bucket/lake"))
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    assert client("glue").meta.region_name == "eu-west-3"
+    opening(Settings("glue://a", "s3://bucket/lake"))

@@ -135,6 +135,9 @@ def test_a_url_that_names_no_delivery_stream_says_how_to(url):
 
 def test_a_region_that_is_missing_is_asked_for(monkeypatch, tmp_path):
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    with pytest.raises(SettingsError, match=r"firehose://x .* region.*Set AWS_DEFAULT_REGION"):
+    with pytest.raises(SettingsError, match=r"firehose://x .* region.*Set AWS_REGION"):
         open_stream("firehose://x")
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    assert str(open_stream("firehose://x")).endswith(" x in eu-west-3")

@@ -324,6 +324,9 @@ def test_a_name_may_have_128_characters(monkeypatch):
 
 def test_a_region_that_is_missing_is_asked_for(monkeypatch, tmp_path):
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    with pytest.raises(SettingsError, match=r"kinesis://x .* region.*Set AWS_DEFAULT_REGION"):
+    with pytest.raises(SettingsError, match=r"kinesis://x .* region.*Set AWS_REGION"):
         open_stream("kinesis://x")
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    assert str(open_stream("kinesis://x")).endswith(" x in eu-west-3")

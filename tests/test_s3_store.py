@@ -137,3 +137,10 @@ def test_a_profile_that_does_not_exist_is_a_setting_to_mend(double, monkeypatch)
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(SettingsError, match="nobody"):
         open_store("s3://lake/t")
+
+
+def test_the_region_is_that_of_aws_region_as_it_is_for_every_other_tool(double, monkeypatch):
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    with pytest.raises(KeyError):
+        S3Store("lake", "t").get("a")
+    assert "/eu-west-3/s3/aws4_request" in double.signed

@@ -1,5 +1,6 @@
 """AWS's clients, and what their errors mean in words."""
 
+import os
 from typing import Any
 
 import boto3
@@ -37,7 +38,9 @@ def client(service: str) -> Any:
     Raises `SettingsError` when no region is set, or the profile is none.
     """
     try:
-        return boto3.client(service, config=_CONFIG)
+        # boto3 reads AWS_DEFAULT_REGION only; every other SDK of AWS's this first.
+        region = os.environ.get("AWS_REGION")
+        return boto3.client(service, region_name=region, config=_CONFIG)
     except NoRegionError as error:
         raise SettingsError("no AWS region is set: give --region, or set AWS_REGION") from error
     except ProfileNotFound as error:

@@ -1,5 +1,6 @@
 """The store on S3."""
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -210,7 +211,9 @@ class _UnderWay(Exception):
 def _open_client() -> Any:
     # Not by boto3: it imports its resources and transfers, and this is a cold start.
     try:
-        return Session().create_client("s3", config=CONFIG)
+        # botocore reads AWS_DEFAULT_REGION only; every other SDK of AWS's this first.
+        region = os.environ.get("AWS_REGION")
+        return Session().create_client("s3", region_name=region, config=CONFIG)
     except BotoCoreError as error:
         raise SettingsError(f"S3 cannot be reached: {error}") from error
 
