@@ -8,7 +8,7 @@ const FONT = "12px system-ui, sans-serif";
 const DAY = 86_400;
 
 /** Steps of an axis: whole numbers; and milliseconds, steps that `roughly` says without rounding. */
-const COUNTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6, 1e7, 1e8];
+const COUNTS = [...Array(9).keys()].flatMap((n) => [1, 2, 2.5, 5].map((step) => step * 10 ** n)).filter(Number.isInteger);
 const MINUTE = 60_000;
 const TIMES = [
   1, 2, 5, 10, 20, 50, 100, 200, 500, ...[1, 2, 5, 10, 30].flatMap((n) => [n * 1000, n * MINUTE]),
