@@ -117,6 +117,9 @@ _CODES = (
     (re.compile(r"Expected `[\w |]+` (?:[<>]=|of length)"), "out_of_range"),
     (re.compile(r"Expected `(?!object`)"), "wrong_type"),
 )
+_JSON_TYPES = {"bool": "boolean", "int": "integer", "float": "number", "str": "string"}
+"""What JSON calls msgspec's types: whoever sent the event need not know Python."""
+_TYPES = re.compile(r"\b(?:bool|int|float|str)\b")
 _PLACE = re.compile(r" - at `\$\.?(?P<field>\w+)?\S*`$")
 
 
@@ -135,7 +138,8 @@ def misfit(error: Exception, event_type: EventType | None) -> Misfit:
 def _sentence(message: str, field: str | None, event_type: EventType | None) -> str:
     if field is None:
         return f"{message}; send numbers that fit a 64-bit integer or a double."
-    fault = "is missing" if "missing" in message else f"is not right: {message.lower()}"
+    said = _TYPES.sub(lambda found: _JSON_TYPES[found[0]], message.lower())
+    fault = "is missing" if "missing" in message else f"is not right: {said}"
     fields = (*event_type.fields, *COLLECTED) if event_type else ()
     meant = [f"Its meaning: {each.doc}" for each in fields if each.name == field]
     return " ".join([f"{field} {fault.replace('`', '')}.", *meant])

@@ -219,6 +219,21 @@ def test_a_bad_event_is_rejected_with_its_reason_and_takes_no_neighbour_with_it(
     assert payload + b"\n" == lines(event)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"video_id": 5}, "video_id is not right: expected string, got integer."),
+        ({"started_at": 1.5}, "started_at is not right: expected integer, got number."),
+        ({"started_at": -1}, "started_at is not right: expected integer >= 0."),
+        ({"logged_at": "now"}, "logged_at is not right: expected number, got string."),
+        ({"visible": "yes"}, "visible is not right: expected boolean | null, got string."),
+    ],
+)
+def test_a_message_names_types_as_json_does(changes, said):
+    rejected = process([record("1", {**PLAY, **changes})], ARRIVED).tables["rejected_events"]
+    assert rejected["message"][0].as_py().startswith(said)
+
+
 def test_a_record_that_is_no_base64_fails_and_is_rejected():
     tables, outcomes = process([RawRecord("r", "!!!", ARRIVED), record("s", PLAY)], ARRIVED)
     assert [(outcome.record_id, outcome.result) for outcome in outcomes] == [

@@ -36,7 +36,7 @@ def test_the_live_page_shows_what_is_accepted_and_what_is_rejected_and_why(conte
     dev.post([dawn("a", 4000), {**dawn("b", 4000), "started_at": "0", "note": "<b>x</b>"}])
     rejected = page.locator("li.rejected")
     expect(rejected).to_contain_text("wrong_type")
-    expect(rejected).to_contain_text("started_at is not right: expected int, got str.")
+    expect(rejected).to_contain_text("started_at is not right: expected integer, got string.")
     rejected.locator("summary").focus()
     page.keyboard.press("Enter")
     payload = json.loads(rejected.locator("pre").inner_text())
