@@ -22,8 +22,7 @@ from tests.torture.load import Load, Pace, Unkept
 from tests.torture.row import Fault, Row
 from tests.torture.server import START_SECONDS, Server
 
-_PACE = Pace(pause_seconds=0.2, padding=2_000)
-"""A spool fills the pages inside its file first, however many: of calm clients these are few."""
+_PACE = Pace(padding=2_000)
 _MEGABYTES = 1_024
 _MOST_SPARE_BYTES = 64 * 1024
 _UNREFUSED_SECONDS = 120.0
