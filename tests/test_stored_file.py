@@ -80,7 +80,7 @@ def test_a_compaction_reads_no_more_of_the_files_beside_it_than_their_ids():
     built = Compactor(store).build(PLAYS, DT, [again, other], [beside])
     assert (built.done.rows, built.done.duplicates) == (EVENTS, EVENTS)
     ids = bytes_of(store[beside], "event_id")
-    # Once their footers, for what they replace; and again with the ids.
+    # Its footer, which says what it replaces and where the ids are; and those.
     assert store.asked.keys() == {beside}
     assert ids <= store.asked[beside] <= ids + 3 * TAIL_BYTES
 

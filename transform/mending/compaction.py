@@ -76,10 +76,10 @@ class Compactor:
         if self.memory is not None and rows > self.memory.rows:
             raise TooMuch(f"{len(files)} files are {rows:,} rows")
         # Of files beside them only the ids are read, when each one's turn comes.
-        others = {key: self._beside(key, table).replaces for key in beside}
-        outlived = superseded({key: file.replaces for key, file in files.items()} | others)
+        others = {key: DataRows(StoredFile(self.store, key), table) for key in beside}
+        outlived = superseded({key: file.replaces for key, file in (files | others).items()})
         counting = [file for key, file in files.items() if key not in outlived]
-        surveyed = survey(table, counting, (self._beside(key, table) for key in beside))
+        surveyed = survey(table, counting, others.values())
         kept = surveyed.rows
         key = compacted_key(table.name, dt, surveyed.digest) if kept else None
         replaced = tuple(each for each in files if each != key)
@@ -89,9 +89,6 @@ class Compactor:
 
     def _open(self, key: str, table: Table) -> DataRows:
         return DataRows(self.store.get(key), table)
-
-    def _beside(self, key: str, table: Table) -> DataRows:
-        return DataRows(StoredFile(self.store, key), table)
 
     def _encoded(
         self, table: Table, files: Sequence[DataRows], surveyed: Survey, done: Compacted
